@@ -1,0 +1,48 @@
+"""What goes out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from gateway.model.decision import Entry
+from gateway.model.facts import TicketFacts
+
+
+class Sent(StrEnum):
+    DELIVERED = "delivered"
+    LATER = "later"  # 4xx, a time-out, no relay
+    REFUSED = "refused"  # 5xx
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """One mail as a sender claims it."""
+
+    id: int
+    ticket: int
+    kind: str
+    recipient: str
+    envelope_from: str
+    message_id: str
+    data: bytes  # header, blank line, body; CRLF
+    attempts: int
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SendResult:
+    outbox_id: int
+    sent: Sent
+    reply: str = ""  # "250 2.0.0 Ok", "451 4.3.0 ...": bounded, printable
+
+
+@dataclass(frozen=True, slots=True)
+class DueTarget:
+    """A target past its due time and not yet escalated, with what the notice shows."""
+
+    ticket: TicketFacts
+    kind: str
+    due: datetime
+    thread: tuple[Entry, ...]
