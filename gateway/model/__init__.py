@@ -12,7 +12,6 @@ from gateway.model.decision import (
     Commit,
     Contact,
     Decision,
-    Entry,
     Event,
     MeetTarget,
     Merge,
@@ -28,7 +27,7 @@ from gateway.model.decision import (
     TicketChange,
     Verdict,
 )
-from gateway.model.facts import Facts, FirstKey, KnownId, Link, Participant, SentMail, StagedMail, TicketFacts
+from gateway.model.facts import Entry, Facts, FirstKey, KnownId, Link, Participant, SentMail, StagedMail, TicketFacts
 from gateway.model.incoming import (
     Attachment,
     DeliveryReport,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from gateway.model.facts import FirstKey, KnownId, Link, Participant
+from gateway.model.facts import Entry, FirstKey, KnownId, Link, Participant
 from gateway.model.incoming import Attachment
 from gateway.model.words import Json, Mailbox, Outcome, Purpose, Status
 
@@ -44,29 +44,6 @@ class Merge:
     winner: int
     loser_version: int
     winner_version: int
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One message on a ticket as people see it (requesters', agents' and our own)."""
-
-    ticket: int
-    direction: str  # "in", "out", "note"
-    kind: str  # MailKind or notice kind
-    author: Mailbox | None
-    public: bool
-    held: bool
-    unverified: bool
-    body: str
-    message_id: str
-    at: datetime
-    door: str = ""
-    digest: str = ""
-    evidence: int = 0
-    subject: str = ""
-    attachments: tuple[tuple[str, str, int], ...] = ()  # name, type, size
-    routed: Mapping[str, Json] = field(default_factory=dict)  # what routing said of this one alone
-    first: FirstKey | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from gateway.model.words import Mailbox, Status
+from gateway.model.words import Json, Mailbox, Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,29 @@ class FirstKey:
     @property
     def order(self) -> tuple[int, str, str]:
         return (self.references, self.date, self.digest)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One message on a ticket as people see it (requesters', agents' and our own)."""
+
+    ticket: int
+    direction: str  # "in", "out", "note"
+    kind: str  # MailKind or notice kind
+    author: Mailbox | None
+    public: bool
+    held: bool
+    unverified: bool
+    body: str
+    message_id: str
+    at: datetime
+    door: str = ""
+    digest: str = ""
+    evidence: int = 0
+    subject: str = ""
+    attachments: tuple[tuple[str, str, int], ...] = ()  # name, type, size
+    routed: Mapping[str, Json] = field(default_factory=dict)  # what routing said of this one alone
+    first: FirstKey | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +77,8 @@ class TicketFacts:
     priority: str = "normal"
     flood: bool = False  # a flood ticket collects, acknowledges nothing
     acknowledged: tuple[str, ...] = ()  # address keys that were sent an acknowledgement
+    thread_ids: tuple[str, ...] = ()  # Message-IDs of the last inbound public entries, oldest first, at most 10
+    recent: tuple[Entry, ...] = ()  # the last entries, oldest first, at most 5
 
 
 @dataclass(frozen=True, slots=True)

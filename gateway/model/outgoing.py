@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from gateway.model.decision import Entry
-from gateway.model.facts import TicketFacts
+from gateway.model.facts import Entry, TicketFacts
 
 
 class Sent(StrEnum):
