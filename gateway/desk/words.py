@@ -1,0 +1,240 @@
+"""Words as people write them, found in one pass over a text.
+
+A phrase of a rule holds where its words stand in a row, whatever the case, the Unicode form (NFC = NFD), the place of
+the tone mark (hoà = hòa) or a line break between them. Accents: an accent in the mail must agree with the rule. A bare
+letter in the mail agrees with any accent of the rule only where the text around it is written without accents, as many
+people type Vietnamese; so `hủy` is found in "toi muon huy don" and not in "anh Huy đã nhận được hàng". Alphabets match
+whole words (`refund*`: beginning of a word), scripts without spaces match as part of the text. Time is linear in the
+length of the text; a phrase costs nothing unless its first word occurs. Pure.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+_TONES = "\u0300\u0301\u0303\u0309\u0323"
+_LETTERS = str.maketrans({"đ": "d", "ð": "d", "ł": "l", "ø": "o", "ı": "i"})
+_ETH = str.maketrans({"ð": "đ"})  # old fonts wrote Ð (eth) for Đ
+_INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]+")
+# Thai, Lao, Burmese, Khmer, kana, bopomofo, Han, Hangul: written without spaces, or with endings joined on
+_UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3"
+                       "\U00020000-\U0003ffff]")  # fmt: skip
+_HAN = "[\u3040-\u31ff\u3400-\u4dbf\u4e00-\u9fff]"
+_BREAK_INSIDE = re.compile(f"(?<={_HAN})(?: {{1,3}}| {{0,3}}\r?\n {{0,3}})(?={_HAN})")
+# a word, punctuation that ends a run of words, or a line break
+_TOKEN = re.compile(r"[^\W_]+(?:[\u0300-\u036f]+[^\W_]*)*|[.,;:!?()\[\]\"“”…|/]|\n")
+# English words that are not also Vietnamese syllables written without accents
+_ENGLISH = frozenset(
+    (
+        "is are was were you your we our they their this that these those with from for and or if as of have has "
+        "had will would could should please does did which where who there here thanks thank hello dear regards "
+        "need want invoice received been just by his her its order about when any some all good best send sent "
+    ).split()  # noqa: SIM905 - reads as a text
+)
+
+
+def normal(text: str) -> str:
+    """NFKC, case folded, invisible characters gone: the form that words are compared in."""
+    return _INVISIBLE.sub("", unicodedata.normalize("NFKC", text).casefold())
+
+
+def forms(word: str) -> tuple[str, str]:
+    """(strict, bare) of one normal word: strict has its tone marks moved to the end, bare has no marks at all."""
+    if word.isascii():
+        return word, word
+    return _short_forms(word) if len(word) <= 40 else _forms(word)  # long ones would fill the memory
+
+
+def _forms(word: str) -> tuple[str, str]:
+    parts = unicodedata.normalize("NFD", word.translate(_ETH))
+    tones = "".join(char for char in parts if char in _TONES)
+    letters = "".join(char for char in parts if char not in _TONES)
+    bare = "".join(char for char in letters.translate(_LETTERS) if not unicodedata.combining(char))
+    return unicodedata.normalize("NFC", letters) + tones, bare
+
+
+_short_forms = lru_cache(maxsize=32768)(_forms)
+
+
+@dataclass(frozen=True, slots=True)
+class _Phrase:
+    """`strict` and `bare` forms of its words in order; `prefix`: the last one may go on."""
+
+    number: int
+    strict: tuple[str, ...]
+    bare: tuple[str, ...]
+    exact: bool
+    prefix: bool
+
+
+class Lexicon:
+    """All phrases of a rulebook under numbers, prepared so that one pass over a text finds those that hold."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[tuple[str, bool], int] = {}
+        self._heads: dict[str, list[_Phrase]] = {}  # by the strict first word
+        self._bare_heads: dict[str, list[_Phrase]] = {}  # by the bare first word, where that differs
+        self._prefixes: dict[str, list[_Phrase]] = {}  # phrases of one word that may go on
+        self._lengths: tuple[int, ...] = ()
+        self._unspaced: dict[str, list[tuple[str, int]]] = {}  # by their first unspaced character
+
+    def add(self, phrase: str, exact: bool = False) -> int:
+        """Takes a phrase in and returns its number. Raises ValueError for one without any letter or digit."""
+        key = (unicodedata.normalize("NFC", phrase), exact)
+        if key in self._numbers:
+            return self._numbers[key]
+        text = normal(phrase).strip()
+        number = len(self._numbers)
+        first = _UNSPACED.search(text)
+        if first:
+            self._unspaced.setdefault(first[0], []).append((_joined(text), number))
+        else:
+            self._add_words(text, exact, number)
+        self._numbers[key] = number
+        return number
+
+    def _add_words(self, text: str, exact: bool, number: int) -> None:
+        prefix = text.endswith("*")
+        words = [word for word in _TOKEN.findall(text) if word != "\n"]
+        if not any(word[0].isalnum() for word in words):
+            raise ValueError(f"has no letter or digit, got '{text[:60]}'")
+        pairs = [forms(word) for word in words]
+        phrase = _Phrase(number, tuple(s for s, _ in pairs), tuple(b for _, b in pairs), exact, prefix)
+        if prefix and len(words) == 1:
+            self._prefixes.setdefault(phrase.strict[0], []).append(phrase)
+            self._lengths = tuple(sorted({len(head) for head in self._prefixes}))
+            return
+        self._heads.setdefault(phrase.strict[0], []).append(phrase)
+        if phrase.strict != phrase.bare and not exact:
+            self._bare_heads.setdefault(phrase.bare[0], []).append(phrase)
+
+    def found(self, text: str, language: str = "") -> frozenset[int]:
+        """The numbers of all phrases that hold in `text`. `language` is what the text was taken for, "" if unsure:
+        in English or Chinese text a bare letter is just that."""
+        text = normal(text)
+        hits: set[int] = set()
+        if self._unspaced and _UNSPACED.search(text):
+            self._find_unspaced(_joined(text), hits)
+        tokens = _TOKEN.findall(text)
+        words = dict.fromkeys(tokens)
+        strict = {word if word.isascii() else forms(word)[0] for word in words}
+        bare_too = language not in ("en", "zh")
+        heads = self._heads.keys() & strict
+        bare_heads = self._bare_heads.keys() & words.keys() if bare_too else set()
+        if self._prefixes:
+            self._find_prefixes(strict, hits)
+        if heads or bare_heads:
+            self._find_words(tokens, strict | words.keys(), heads, bare_heads, hits)
+        return frozenset(hits)
+
+    def _find_unspaced(self, text: str, hits: set[int]) -> None:
+        for first in self._unspaced.keys() & set(_UNSPACED.findall(text)):
+            hits.update(number for phrase, number in self._unspaced[first] if phrase in text)
+
+    def _find_prefixes(self, strict: Iterable[str], hits: set[int]) -> None:
+        for length in self._lengths:
+            for head in self._prefixes.keys() & {word[:length] for word in strict}:
+                hits.update(phrase.number for phrase in self._prefixes[head])
+
+    def _find_words(
+        self, tokens: list[str], present: set[str], heads: Iterable[str], bare_heads: Iterable[str], hits: set[int]
+    ) -> None:
+        """Verifies the phrases whose first word occurs, first those that need nothing but its presence."""
+        candidates: dict[int, _Phrase] = {}
+        for head in heads:
+            for phrase in self._heads[head]:
+                if len(phrase.strict) == 1:
+                    hits.add(phrase.number)
+                else:
+                    candidates[phrase.number] = phrase
+        for head in bare_heads:
+            candidates.update((p.number, p) for p in self._bare_heads[head] if p.number not in hits)
+        left = [phrase for phrase in candidates.values() if _possible(phrase, present)]
+        if left:
+            writing = _Writing(tokens)
+            hits.update(phrase.number for phrase in left if writing.has(phrase))
+
+
+def _joined(text: str) -> str:
+    """Blanks and a line break between two characters of an unspaced script are layout, not text."""
+    return _BREAK_INSIDE.sub("", text)
+
+
+def _possible(phrase: _Phrase, present: set[str]) -> bool:
+    """Whether every word of the phrase occurs somewhere at all."""
+    words = list(zip(phrase.strict, phrase.bare, strict=True))
+    if phrase.prefix:
+        words.pop()
+    return all(s in present or (b in present and not phrase.exact) for s, b in words)
+
+
+class _Writing:
+    """The words of a text in order, and where it is written without accents."""
+
+    SHORT = 5  # a line of fewer words (a name, a greeting) is judged by what stands around it
+    AROUND = 12
+
+    def __init__(self, tokens: Sequence[str]) -> None:
+        self.words: list[str] = []
+        self.lines: list[int] = []  # number of the line or sentence of each word
+        self.bounds: list[tuple[int, int]] = []
+        self._split(tokens)
+        self.strict = [word if word.isascii() else forms(word)[0] for word in self.words]
+        self.places: dict[str, list[int]] = {}
+        for place, word in enumerate(self.strict):
+            self.places.setdefault(word, []).append(place)
+        self.marked = _running(not w.isascii() and forms(w)[0] != forms(w)[1] for w in self.words)
+        self.spoken = _running(word[0].isalpha() for word in self.words)
+        self.english = _running(word in _ENGLISH for word in self.words)
+
+    def _split(self, tokens: Sequence[str]) -> None:
+        start = 0
+        for piece in tokens:
+            if piece != "\n":
+                self.words.append(piece)
+                self.lines.append(len(self.bounds))
+            if piece in "\n.!?…" and len(self.words) > start:
+                self.bounds.append((start, len(self.words)))
+                start = len(self.words)
+        self.bounds.append((start, len(self.words)))
+
+    def has(self, phrase: _Phrase) -> bool:
+        """Whether the phrase stands somewhere, its accents agreeing."""
+        places = self.places.get(phrase.strict[0], ())
+        if any(self._holds(phrase, place) for place in places):
+            return True
+        if phrase.exact or phrase.bare[0] == phrase.strict[0]:
+            return False
+        return any(self._holds(phrase, place) for place in self.places.get(phrase.bare[0], ()))
+
+    def _holds(self, phrase: _Phrase, place: int) -> bool:
+        last = len(phrase.strict) - 1
+        if place + last >= len(self.strict):
+            return False
+        for step, (strict, bare) in enumerate(zip(phrase.strict, phrase.bare, strict=True)):
+            word = self.strict[place + step]
+            if word == strict or (phrase.prefix and step == last and word.startswith(strict)):
+                continue
+            if phrase.exact or word != bare or not self._without_accents(place + step):
+                return False
+        return True
+
+    def _without_accents(self, place: int) -> bool:
+        start, end = self.bounds[self.lines[place]]
+        if self.spoken[end] - self.spoken[start] < self.SHORT:
+            start, end = max(0, place - self.AROUND), min(len(self.words), place + self.AROUND + 1)
+        spoken = self.spoken[end] - self.spoken[start]
+        marked, english = self.marked[end] - self.marked[start], self.english[end] - self.english[start]
+        return marked * 5 < spoken and english * 6 < spoken
+
+
+def _running(flags: Iterable[bool]) -> list[int]:
+    """Running counts: the number of set flags before each place."""
+    counts = [0]
+    for flag in flags:
+        counts.append(counts[-1] + flag)
+    return counts
