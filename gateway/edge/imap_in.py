@@ -1,0 +1,220 @@
+"""Mail in by IMAP: one poller a mailbox, in its own thread, on one connection.
+
+What is guaranteed (laws 1 and 2):
+- A message is named by (mailbox, folder, UIDVALIDITY, UID) and nothing else; \\Seen is neither read nor set.
+- Each UID gets one outcome in the ledger: "kept" in the commit that keeps the message, "refused" in the commit that
+  keeps a note of it, "gone" or "skipped" alone. A message is moved only after that.
+- Whatever fails before leaves the message where it is, to be fetched again; its intake key makes a repeat one row.
+- Polling is the truth. IDLE only shortens the wait.
+- A fault of one mailbox or one message holds up no other.
+
+The ledger's `highest` says: every UID up to here has its outcome. The UIDs above are listed at each poll; those below
+are compared with the ledger at the first poll of a process and once a day.
+"""
+
+from __future__ import annotations
+
+import imaplib
+import logging
+import random
+import threading
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from gateway.edge.imap_folder import COMMIT_TIMEOUT, FolderState, FolderVisit, Given, Ledger, NotKept, NotReady
+from gateway.edge.imap_session import ImapSession, LoginRefused, Selected, open_session, safe_argument
+from gateway.model import Received
+from gateway.options import ImapMailbox
+
+MAX_WAIT = 300.0  # a poll at least this often, in IDLE too; so IDLE is also renewed well within 29 minutes (RFC 2177)
+NOT_READY_WAIT = 5.0
+RECONCILE = timedelta(days=1)
+
+_log = logging.getLogger("gateway.imap")
+
+__all__ = ["Backoff", "FolderState", "ImapPoller", "Ledger", "LoginRefused", "NotKept", "NotReady", "Polled"]
+
+
+@dataclass(frozen=True, slots=True)
+class Polled:
+    """What one poll did, in messages. `trouble` tells of folders that could not be read."""
+
+    kept: int = 0
+    skipped: int = 0
+    gone: int = 0
+    refused: int = 0
+    trouble: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Backoff:
+    """Seconds to wait after a fault: doubling from `first` to `last`, up to half of it taken off by chance."""
+
+    first: float = 1.0
+    last: float = 900.0
+    refused: float = 900.0  # after a refused login
+    faults: int = 0
+
+    def after_fault(self) -> float:
+        pause = min(self.last, self.first * 2.0 ** min(self.faults, 30))
+        self.faults += 1
+        return pause * random.uniform(0.5, 1.0)
+
+    def after_refusal(self) -> float:
+        return self.refused * random.uniform(0.9, 1.1)
+
+
+class ImapPoller:
+    """Polls one mailbox. `run` belongs to one thread; `poll_once` is for the CLI and tests, never beside `run`.
+
+    `accept` keeps a message; its future is done when the commit is, and fails when nothing was kept.
+    `ready` says why no mail can be taken now, "" when it can. `beat` is called with the mailbox's name after each
+    good poll and each kept batch. `password` is asked at each login and replaces the mailbox's own.
+    ValueError for a folder name with CR, LF or NUL in it.
+    """
+
+    def __init__(
+        self,
+        mailbox: ImapMailbox,
+        accept: Callable[[Received], Future[int]],
+        ledger: Ledger,
+        now: Callable[[], datetime],
+        ready: Callable[[], str],
+        beat: Callable[[str], None],
+        password: Callable[[], str] | None = None,
+    ) -> None:
+        for name in (*mailbox.folders, mailbox.archive, mailbox.failed):
+            safe_argument(name, "folder")
+        self.mailbox = mailbox
+        self.backoff = Backoff()
+        self._ledger = ledger
+        self._now = now
+        self._ready = ready
+        self._beat: Callable[[], None] = lambda: beat(mailbox.name)
+        self._password = password or (lambda: mailbox.password)
+        self._session: ImapSession | None = None
+        self._stop = threading.Event()
+        self._reconciled: dict[str, datetime] = {}
+        self._said = ""  # the trouble last logged, so that it is logged once
+        self._given = Given(accept, ledger, now, self._check, self._beat, {})
+
+    def run(self, stop: threading.Event) -> None:
+        """Polls until `stop` is set; then logs out. Ends for no other reason."""
+        self._stop = stop
+        while not stop.is_set():
+            stop.wait(self._round())
+        self.close()
+
+    def _round(self) -> float:
+        """One poll and its wait in IDLE; returns the seconds still to wait."""
+        pause = min(self.mailbox.poll, MAX_WAIT)
+        try:
+            polled = self.poll_once()
+            if polled.trouble:
+                self._say(logging.WARNING, "; ".join(polled.trouble))
+                return min(pause, self.backoff.after_fault())
+            self._said, self.backoff.faults = "", 0
+            self._beat()
+            if self._session and self.mailbox.idle and self._session.can_idle:
+                self._session.idle(pause, self._stop)
+                return 0.0
+        except NotReady as error:
+            self._say(logging.WARNING, f"not polling: {error}")
+            return min(pause, NOT_READY_WAIT)
+        except LoginRefused as error:
+            self._say(logging.ERROR, f"login refused: {error}")
+            return self.backoff.after_refusal()
+        except (imaplib.IMAP4.error, OSError, NotKept) as error:
+            self._drop()
+            self._say(logging.WARNING, f"{type(error).__name__}: {error}")
+            return self.backoff.after_fault()
+        except Exception:  # noqa: BLE001  # a fault of ours must not end the thread: the mailbox would be silent for ever
+            self._drop()
+            _log.exception("imap_fault mailbox=%s", self.mailbox.name)
+            return self.backoff.after_fault()
+        return pause
+
+    def poll_once(self) -> Polled:
+        """Lists, fetches and keeps everything new in all folders.
+
+        Raises NotReady, LoginRefused, NotKept, imaplib.IMAP4.error or OSError; what was kept until then stays kept.
+        The first folder comes last, so that IDLE can watch it without selecting it again.
+        """
+        self._check()
+        session = self._open()
+        done: Counter[str] = Counter()
+        trouble: list[str] = []
+        for folder in reversed(self.mailbox.folders):
+            try:
+                self._poll_folder(session, folder, done)
+            except (imaplib.IMAP4.abort, OSError):
+                self._drop()
+                raise
+            except (imaplib.IMAP4.error, NotKept) as error:
+                trouble.append(f"folder {folder!r}: {error}")
+        return Polled(done["kept"], done["skipped"], done["gone"], done["refused"], tuple(trouble))
+
+    def close(self) -> None:
+        """Logs out; raises nothing."""
+        session, self._session = self._session, None
+        if session:
+            session.close()
+
+    def _open(self) -> ImapSession:
+        if self._session is None:
+            self._session = open_session(self.mailbox, self._password())
+            if self._moves:  # a lost connection may have left kept messages unmoved
+                self._reconciled.clear()
+        return self._session
+
+    def _drop(self) -> None:
+        session, self._session = self._session, None
+        if session:
+            session.drop()
+
+    def _check(self) -> None:
+        reason = "stopping" if self._stop.is_set() else self._ready()
+        if reason:
+            raise NotReady(reason)
+
+    def _say(self, level: int, text: str) -> None:
+        """Logs a change of trouble; the same again only for those who ask for details."""
+        text = ascii(text)[1:-1][:300]
+        _log.log(level if text != self._said else logging.DEBUG, "imap_trouble mailbox=%s %s", self.mailbox.name, text)
+        self._said = text
+
+    @property
+    def _moves(self) -> bool:
+        return self.mailbox.after == "move"
+
+    def _poll_folder(self, session: ImapSession, folder: str, done: Counter[str]) -> None:
+        selected = session.select(folder, writable=self._moves)
+        found = self._ledger.state(self.mailbox.name, folder)
+        if found is None:
+            state = self._first_contact(session, folder, selected)
+            done["skipped"] += selected.exists if state.highest else 0
+        else:
+            state = FolderState(*found)
+        visit = FolderVisit(session, self.mailbox, folder, selected, state, self._given, done)
+        last_time = self._reconciled.get(folder)
+        reconcile = last_time is None or self._now() - last_time >= RECONCILE
+        visit.walk(self._lowest(visit) if reconcile or visit.relisting else state.highest + 1)
+        if reconcile:
+            self._reconciled[folder] = self._now()
+
+    def _lowest(self, visit: FolderVisit) -> int:
+        """Where a comparison of the whole folder begins: what `since: skip` passed over has no rows."""
+        if visit.relisting or self.mailbox.since != "skip":
+            return 1
+        return visit.state.cutoff + 1
+
+    def _first_contact(self, session: ImapSession, folder: str, selected: Selected) -> FolderState:
+        """Remembers what was there before us; with `since: skip` it is done with, without a row for each."""
+        cutoff = session.last_uid(selected)
+        highest = cutoff if self.mailbox.since == "skip" else 0
+        state = FolderState(selected.uidvalidity, highest, cutoff, self._now())
+        self._ledger.begin(self.mailbox.name, folder, *state).result(COMMIT_TIMEOUT)
+        return state
