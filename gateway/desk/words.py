@@ -12,13 +12,17 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
+from itertools import chain
 
 _TONES = "\u0300\u0301\u0303\u0309\u0323"
 _LETTERS = str.maketrans({"đ": "d", "ð": "d", "ł": "l", "ø": "o", "ı": "i"})
 _ETH = str.maketrans({"ð": "đ"})  # old fonts wrote Ð (eth) for Đ
+_SHORT_PIECE = 40
+_MARKS = "".join(char for char in map(chr, range(0x300, 0x1F000)) if unicodedata.combining(char))
+_MARK_RUN = re.compile(f"([{_MARKS}]{{8}})[{_MARKS}]+")
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]+")
 # Thai, Lao, Burmese, Khmer, kana, bopomofo, Han, Hangul: written without spaces, or with endings joined on
 _UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3"
@@ -28,17 +32,19 @@ _BREAK_INSIDE = re.compile(f"(?<={_HAN})(?: {{1,3}}| {{0,3}}\r?\n {{0,3}})(?={_H
 # a word, punctuation that ends a run of words, or a line break
 _TOKEN = re.compile(r"[^\W_]+(?:[\u0300-\u036f]+[^\W_]*)*|[.,;:!?()\[\]\"“”…|/]|\n")
 # English words that are not also Vietnamese syllables written without accents
-_ENGLISH = frozenset(
-    (
-        "is are was were you your we our they their this that these those with from for and or if as of have has "
-        "had will would could should please does did which where who there here thanks thank hello dear regards "
-        "need want invoice received been just by his her its order about when any some all good best send sent "
-    ).split()  # noqa: SIM905 - reads as a text
+_ENGLISH_TEXT = (
+    "is are was were you your we our they their this that these those with from for and or if as of have has "
+    "had will would could should please does did which where who there here thanks thank hello dear regards "
+    "need want invoice received been just by his her its order about when any some all good best send sent "
 )
+_LINE_ENDS = frozenset("\n.!?…")
+_ENGLISH = frozenset(_ENGLISH_TEXT.split())
 
 
 def normal(text: str) -> str:
     """NFKC, case folded, invisible characters gone: the form that words are compared in."""
+    if len(text) > _SHORT_PIECE and not text.isalnum():
+        text = _MARK_RUN.sub(r"\1", text)  # sorting a long run of combining marks takes quadratic time
     return _INVISIBLE.sub("", unicodedata.normalize("NFKC", text).casefold())
 
 
@@ -46,10 +52,6 @@ def forms(word: str) -> tuple[str, str]:
     """(strict, bare) of one normal word: strict has its tone marks moved to the end, bare has no marks at all."""
     if word.isascii():
         return word, word
-    return _short_forms(word) if len(word) <= 40 else _forms(word)  # long ones would fill the memory
-
-
-def _forms(word: str) -> tuple[str, str]:
     parts = unicodedata.normalize("NFD", word.translate(_ETH))
     tones = "".join(char for char in parts if char in _TONES)
     letters = "".join(char for char in parts if char not in _TONES)
@@ -57,7 +59,18 @@ def _forms(word: str) -> tuple[str, str]:
     return unicodedata.normalize("NFC", letters) + tones, bare
 
 
-_short_forms = lru_cache(maxsize=32768)(_forms)
+def tokens(piece: str) -> tuple[str, ...]:
+    """The words (in strict form), punctuation marks and line breaks of a piece of text without blanks."""
+    if piece.isascii() and piece.isalnum():
+        return (piece.lower(),)
+    return _short_tokens(piece) if len(piece) <= _SHORT_PIECE else _tokens(piece)  # long ones would fill the memory
+
+
+def _tokens(piece: str) -> tuple[str, ...]:
+    return tuple(forms(word)[0] for word in _TOKEN.findall(normal(piece)))
+
+
+_short_tokens = lru_cache(maxsize=32768)(_tokens)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,20 +128,18 @@ class Lexicon:
     def found(self, text: str, language: str = "") -> frozenset[int]:
         """The numbers of all phrases that hold in `text`. `language` is what the text was taken for, "" if unsure:
         in English or Chinese text a bare letter is just that."""
-        text = normal(text)
         hits: set[int] = set()
-        if self._unspaced and _UNSPACED.search(text):
-            self._find_unspaced(_joined(text), hits)
-        tokens = _TOKEN.findall(text)
-        words = dict.fromkeys(tokens)
-        strict = {word if word.isascii() else forms(word)[0] for word in words}
-        bare_too = language not in ("en", "zh")
-        heads = self._heads.keys() & strict
-        bare_heads = self._bare_heads.keys() & words.keys() if bare_too else set()
+        pieces = text.replace("\n", " \n ").split(" ")
+        table = {piece: tokens(piece) for piece in dict.fromkeys(pieces)}
+        present = set(chain.from_iterable(table.values()))
+        if self._unspaced and _UNSPACED.search("".join(present)):
+            self._find_unspaced(_joined(normal(text)), hits)
         if self._prefixes:
-            self._find_prefixes(strict, hits)
-        if heads or bare_heads:
-            self._find_words(tokens, strict | words.keys(), heads, bare_heads, hits)
+            self._find_prefixes(present, hits)
+        left = self._candidates(present, language not in ("en", "zh"), hits)
+        if left:
+            writing = _Writing(list(chain.from_iterable(map(table.__getitem__, pieces))), left)
+            hits.update(phrase.number for phrase in left if writing.has(phrase))
         return frozenset(hits)
 
     def _find_unspaced(self, text: str, hits: set[int]) -> None:
@@ -140,23 +151,20 @@ class Lexicon:
             for head in self._prefixes.keys() & {word[:length] for word in strict}:
                 hits.update(phrase.number for phrase in self._prefixes[head])
 
-    def _find_words(
-        self, tokens: list[str], present: set[str], heads: Iterable[str], bare_heads: Iterable[str], hits: set[int]
-    ) -> None:
-        """Verifies the phrases whose first word occurs, first those that need nothing but its presence."""
-        candidates: dict[int, _Phrase] = {}
-        for head in heads:
+    def _candidates(self, present: set[str], bare_too: bool, hits: set[int]) -> list[_Phrase]:
+        """The phrases all of whose words occur; those that need nothing but that go straight to `hits`."""
+        left: dict[int, _Phrase] = {}
+        for head in self._heads.keys() & present:
             for phrase in self._heads[head]:
                 if len(phrase.strict) == 1:
                     hits.add(phrase.number)
-                else:
-                    candidates[phrase.number] = phrase
-        for head in bare_heads:
-            candidates.update((p.number, p) for p in self._bare_heads[head] if p.number not in hits)
-        left = [phrase for phrase in candidates.values() if _possible(phrase, present)]
-        if left:
-            writing = _Writing(tokens)
-            hits.update(phrase.number for phrase in left if writing.has(phrase))
+                elif _possible(phrase, present, bare_too):
+                    left[phrase.number] = phrase
+        for head in self._bare_heads.keys() & present if bare_too else ():
+            for phrase in self._bare_heads[head]:
+                if phrase.number not in hits and _possible(phrase, present, bare_too):
+                    left[phrase.number] = phrase
+        return list(left.values())
 
 
 def _joined(text: str) -> str:
@@ -164,12 +172,15 @@ def _joined(text: str) -> str:
     return _BREAK_INSIDE.sub("", text)
 
 
-def _possible(phrase: _Phrase, present: set[str]) -> bool:
+def _possible(phrase: _Phrase, present: set[str], bare_too: bool) -> bool:
     """Whether every word of the phrase occurs somewhere at all."""
-    words = list(zip(phrase.strict, phrase.bare, strict=True))
-    if phrase.prefix:
-        words.pop()
-    return all(s in present or (b in present and not phrase.exact) for s, b in words)
+    last = len(phrase.strict) - phrase.prefix
+    if phrase.exact or not bare_too:
+        return present.issuperset(phrase.strict[:last])
+    return all(
+        strict in present or bare in present
+        for strict, bare in zip(phrase.strict[:last], phrase.bare[:last], strict=True)
+    )
 
 
 class _Writing:
@@ -178,29 +189,36 @@ class _Writing:
     SHORT = 5  # a line of fewer words (a name, a greeting) is judged by what stands around it
     AROUND = 12
 
-    def __init__(self, tokens: Sequence[str]) -> None:
-        self.words: list[str] = []
-        self.lines: list[int] = []  # number of the line or sentence of each word
-        self.bounds: list[tuple[int, int]] = []
-        self._split(tokens)
-        self.strict = [word if word.isascii() else forms(word)[0] for word in self.words]
+    def __init__(self, running: list[str], wanted: Iterable[_Phrase]) -> None:
+        self.running = running
+        self.words = [word for word in running if word != "\n"]
         self.places: dict[str, list[int]] = {}
-        for place, word in enumerate(self.strict):
-            self.places.setdefault(word, []).append(place)
-        self.marked = _running(not w.isascii() and forms(w)[0] != forms(w)[1] for w in self.words)
-        self.spoken = _running(word[0].isalpha() for word in self.words)
-        self.english = _running(word in _ENGLISH for word in self.words)
+        heads = {phrase.strict[0] for phrase in wanted} | {phrase.bare[0] for phrase in wanted}
+        for place, word in enumerate(self.words):
+            if word in heads:
+                self.places.setdefault(word, []).append(place)
 
-    def _split(self, tokens: Sequence[str]) -> None:
-        start = 0
-        for piece in tokens:
-            if piece != "\n":
-                self.words.append(piece)
-                self.lines.append(len(self.bounds))
-            if piece in "\n.!?…" and len(self.words) > start:
-                self.bounds.append((start, len(self.words)))
-                start = len(self.words)
-        self.bounds.append((start, len(self.words)))
+    @cached_property
+    def counts(self) -> tuple[list[int], list[int], list[int]]:
+        """Before each place: words with an accent, words at all, English words."""
+        accented = {word for word in set(self.words) if not word.isascii() and forms(word)[1] != word}
+        return (
+            _running(word in accented for word in self.words),
+            _running(word[0].isalpha() for word in self.words),
+            _running(word in _ENGLISH for word in self.words),
+        )
+
+    @cached_property
+    def lines(self) -> list[tuple[int, int]]:
+        """For each word the bounds of its line or sentence."""
+        lines: list[tuple[int, int]] = []
+        start = place = 0
+        for word in self.running:
+            place += word != "\n"
+            if word in _LINE_ENDS and place > start:
+                lines += [(start, place)] * (place - start)
+                start = place
+        return lines + [(start, place)] * (place - start)
 
     def has(self, phrase: _Phrase) -> bool:
         """Whether the phrase stands somewhere, its accents agreeing."""
@@ -213,10 +231,10 @@ class _Writing:
 
     def _holds(self, phrase: _Phrase, place: int) -> bool:
         last = len(phrase.strict) - 1
-        if place + last >= len(self.strict):
+        if place + last >= len(self.words):
             return False
         for step, (strict, bare) in enumerate(zip(phrase.strict, phrase.bare, strict=True)):
-            word = self.strict[place + step]
+            word = self.words[place + step]
             if word == strict or (phrase.prefix and step == last and word.startswith(strict)):
                 continue
             if phrase.exact or word != bare or not self._without_accents(place + step):
@@ -224,12 +242,12 @@ class _Writing:
         return True
 
     def _without_accents(self, place: int) -> bool:
-        start, end = self.bounds[self.lines[place]]
-        if self.spoken[end] - self.spoken[start] < self.SHORT:
+        accented, spoken, english = self.counts
+        start, end = self.lines[place]
+        if spoken[end] - spoken[start] < self.SHORT:
             start, end = max(0, place - self.AROUND), min(len(self.words), place + self.AROUND + 1)
-        spoken = self.spoken[end] - self.spoken[start]
-        marked, english = self.marked[end] - self.marked[start], self.english[end] - self.english[start]
-        return marked * 5 < spoken and english * 6 < spoken
+        length = spoken[end] - spoken[start]
+        return (accented[end] - accented[start]) * 5 < length and (english[end] - english[start]) * 6 < length
 
 
 def _running(flags: Iterable[bool]) -> list[int]:
