@@ -1,0 +1,157 @@
+"""MIME bodies (RFC 2045, 2046, 2183, 2231). The same content gives the same octets, whoever it is for.
+
+Lines are CRLF and at most 76 octets, but for attached 7-bit mails (at most 998). Boundaries derive from the content.
+"""
+
+from __future__ import annotations
+
+import re
+from binascii import b2a_base64, b2a_qp
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from urllib.parse import quote
+
+from gateway.mail.header import clean, encoded_words
+from gateway.model import Attachment
+
+_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f]")
+_HIGH = bytes(range(0x80, 0x100))
+_TYPE = re.compile(r"(?!multipart/|message/)[a-z0-9][a-z0-9!#$&^_.+-]{0,60}/[a-z0-9][a-z0-9!#$&^_.+-]{0,100}")
+_PATHS = re.compile(r'[/\\:*?"<>|]')
+_NAME_LIMIT = 120  # characters of a file name
+_LINE_LIMIT = 998
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """One entity: its Content-* fields (whole CRLF lines), their names in order, and the encoded body."""
+
+    header: bytes
+    names: tuple[str, ...]
+    body: bytes
+
+
+def content(text: str, html: str, attachments: Sequence[Attachment]) -> Content:
+    """text/plain, or multipart/alternative with HTML, or multipart/mixed of these and the attachments."""
+    whole = _text("plain", text)
+    if html:
+        whole = _multipart("alternative", [whole, _text("html", html)])
+    if attachments:
+        whole = _multipart("mixed", [whole, *(_attachment(one) for one in attachments)])
+    return whole
+
+
+def safe_name(name: str) -> str:
+    """A file name for a header: one line, no path characters, at most 120 characters with its extension kept."""
+    cleaned = _PATHS.sub("_", clean(name)).strip(" .")
+    if len(cleaned) <= _NAME_LIMIT:
+        return cleaned
+    stem, dot, extension = cleaned.rpartition(".")
+    if dot and 0 < len(extension) <= 10:
+        return stem[: _NAME_LIMIT - len(extension) - 1] + dot + extension
+    return cleaned[:_NAME_LIMIT]
+
+
+def _text(subtype: str, text: str) -> Content:
+    """Quoted-printable while that is the shorter one (ASCII with few accents), else base64."""
+    plain = _CONTROLS.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
+    if not plain.endswith("\n"):
+        plain += "\n"
+    octets = plain.encode("utf-8", "replace")
+    low = octets.translate(None, _HIGH)
+    # 2 more octets for each high one against a third more for all; "From " at a line start is rewritten by mail stores
+    if 6 * (len(octets) - len(low) + octets.count(b"=")) < len(octets) and not _from_line(octets):
+        encoding, body = "quoted-printable", b2a_qp(octets).replace(b"\n", b"\r\n")
+    else:
+        encoding, body = "base64", _base64(octets.replace(b"\n", b"\r\n"))
+    header = f"Content-Type: text/{subtype}; charset=utf-8\r\nContent-Transfer-Encoding: {encoding}\r\n"
+    return Content(header.encode("ascii"), ("Content-Type", "Content-Transfer-Encoding"), body)
+
+
+def _from_line(octets: bytes) -> bool:
+    return octets.startswith(b"From ") or b"\nFrom " in octets
+
+
+def _base64(octets: bytes) -> bytes:
+    return b"".join(b2a_base64(octets[at : at + 57], newline=False) + b"\r\n" for at in range(0, len(octets), 57))
+
+
+def _multipart(subtype: str, parts: Sequence[Content]) -> Content:
+    inner = [part.header + b"\r\n" + part.body for part in parts]
+    boundary = _boundary(inner)
+    mark = b"--" + boundary
+    pieces = [mark + b"\r\n" + one + (b"" if one.endswith(b"\r\n") else b"\r\n") for one in inner]
+    body = b"".join(pieces) + mark + b"--\r\n"
+    header = b'Content-Type: multipart/%s;\r\n boundary="%s"\r\n' % (subtype.encode("ascii"), boundary)
+    return Content(header, ("Content-Type",), body)
+
+
+def _boundary(parts: Sequence[bytes]) -> bytes:
+    """ "=_" occurs neither in base64 nor in quoted-printable; attached 7-bit mails are looked through."""
+    digest = sha256(b"\0".join(parts))
+    while True:
+        boundary = b"=_" + digest.hexdigest()[:32].encode("ascii")
+        if not any(boundary in part for part in parts):
+            return boundary
+        digest.update(b"again")
+
+
+def _attachment(one: Attachment) -> Content:
+    kind, name = one.type.lower(), safe_name(one.name)
+    if kind == "message/rfc822":
+        mail = one.content.replace(b"\r\n", b"\n")
+        if _seven_bit(mail):
+            header = b"Content-Type: message/rfc822\r\nContent-Transfer-Encoding: 7bit\r\n" + _disposition(name)
+            return Content(header, (), mail.replace(b"\n", b"\r\n"))
+        kind, name = "application/octet-stream", _eml(name)
+    if _TYPE.fullmatch(kind) is None:
+        kind = "application/octet-stream"
+    fields = [f"Content-Type: {kind}".encode("ascii"), *_old_name(name)]
+    header = b";\r\n ".join(fields) + b"\r\nContent-Transfer-Encoding: base64\r\n" + _disposition(name)
+    return Content(header, (), _base64(one.content))
+
+
+def _seven_bit(mail: bytes) -> bool:
+    """May it stand as 7bit (RFC 2045 §2.7)? `mail` has LF line ends."""
+    if not mail.isascii() or b"\0" in mail or b"\r" in mail:
+        return False
+    return all(len(line) <= _LINE_LIMIT for line in mail.split(b"\n"))
+
+
+def _eml(name: str) -> str:
+    return name if name.lower().endswith(".eml") else (name or "message") + ".eml"
+
+
+def _old_name(name: str) -> list[bytes]:
+    """`name=` for clients that do not know RFC 2231: encoded words in quotes, forbidden but read."""
+    if not name:
+        return []
+    if name.isascii():
+        return [] if len(name) > 60 else [f'name="{name}"'.encode("ascii")]
+    return [b'name="' + b"\r\n ".join(encoded_words(name, 8)) + b'"']
+
+
+def _disposition(name: str) -> bytes:
+    """Content-Disposition with the file name as RFC 2231 §3 and §4 have it."""
+    head = b"Content-Disposition: attachment"
+    if not name:
+        return head + b"\r\n"
+    if name.isascii() and len(name) <= 60:
+        return head + b';\r\n filename="%s"\r\n' % name.encode("ascii")
+    pieces = _percent(name)
+    if len(pieces) == 1:
+        return head + f";\r\n filename*={pieces[0]}\r\n".encode("ascii")
+    lines = [f";\r\n filename*{at}*={piece}" for at, piece in enumerate(pieces)]
+    return head + "".join(lines).encode("ascii") + b"\r\n"
+
+
+def _percent(name: str) -> list[str]:
+    """The percent-encoded extended value in pieces of at most 54 octets, cut between characters."""
+    pieces = ["UTF-8''"]
+    for char in name:
+        code = quote(char, safe="", encoding="utf-8")
+        if len(pieces[-1]) + len(code) > 54:
+            pieces.append("")
+        pieces[-1] += code
+    return pieces
