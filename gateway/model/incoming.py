@@ -58,6 +58,7 @@ class Intake:
     quiet: bool = False
     attempts: int = 0
     confirmed: bool = False  # a staged agent mail, released by its confirmation: counts as E3
+    released: bool = False  # let out of quarantine by a person: no rule holds it again
 
 
 @dataclass(frozen=True, slots=True)

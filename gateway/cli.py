@@ -1,0 +1,286 @@
+"""What people type. Thin: every command reads settings, calls one thing and prints it, `--json` for machines."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+
+DEFAULT = "/etc/gateway/gateway.yaml"
+CONFIG = click.option(
+    "-c",
+    "--config",
+    "config",
+    type=click.Path(path_type=Path),
+    default=lambda: os.environ.get("GATEWAY_CONFIG", DEFAULT),
+    help=f"gateway.yaml  [default: $GATEWAY_CONFIG, else {DEFAULT}]",
+)
+JSON = click.option("--json", "as_json", is_flag=True, help="for machines")
+
+
+def _fail(text: str, status: int = 2) -> NoReturn:
+    click.echo(text, err=True)
+    sys.exit(status)
+
+
+def _settings(config: Path) -> Any:
+    from gateway.settings import SettingsError, read_settings
+
+    try:
+        return read_settings(config, os.environ)
+    except SettingsError as error:
+        _fail(str(error))
+
+
+def _store(settings: Any, *, write: bool = False) -> Any:
+    """The store as a command sees it: reading beside a daemon, or writing where none runs."""
+    from gateway.build import prepared_store
+    from gateway.store.errors import StoreLocked, StoreVersion
+    from gateway.store.store import open_store
+
+    try:
+        if write:
+            return prepared_store(settings)
+        return open_store(settings.database_url, settings.state_dir, lock=False, read_only=True)
+    except (StoreLocked, StoreVersion, FileNotFoundError) as error:
+        _fail(str(error))
+
+
+def _print(value: Any) -> None:
+    click.echo(json.dumps(value, ensure_ascii=False, indent=2, default=str))
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="mail-ticket-gateway", prog_name="gateway")
+def main() -> None:
+    """An email-centric ticket gateway: mail in, tickets, mail out."""
+
+
+@main.command()
+@CONFIG
+def run(config: Path) -> None:
+    """Run the daemon in the foreground (systemd starts this)."""
+    from gateway import log
+    from gateway.cli_errors import start_errors
+    from gateway.daemon import run as run_daemon
+
+    settings = _settings(config)
+    log.setup(settings.log_format, settings.log_level, bool(os.environ.get("JOURNAL_STREAM")))
+    try:
+        status = run_daemon(settings)
+    except start_errors() as error:
+        _fail(str(error))
+    sys.exit(status)
+
+
+@main.command()
+@CONFIG
+@click.option("--quiet", is_flag=True, help="say nothing when all is well")
+@JSON
+def check(config: Path, quiet: bool, as_json: bool) -> None:
+    """Check gateway.yaml, the rules and the templates; exit 1 with every problem."""
+    from gateway.build import rules_from
+    from gateway.cli_errors import rule_errors
+
+    settings = _settings(config)
+    problems: list[str] = []
+    try:
+        current = rules_from(settings)
+    except rule_errors() as error:
+        problems = str(error).splitlines()
+    if as_json:
+        _print({"ok": not problems, "problems": problems})
+    elif problems:
+        click.echo("\n".join(problems), err=True)
+    elif not quiet:
+        book = current.rulebook
+        click.echo(f"{len(book.departments)} departments, {len(book.rules)} rules, digest {book.digest[:12]}: good")
+    sys.exit(1 if problems else 0)
+
+
+@main.command()
+@CONFIG
+@JSON
+def status(config: Path, as_json: bool) -> None:
+    """What waits, what was handled, what goes out."""
+    from gateway.edge.control import NoDaemon, call
+
+    settings = _settings(config)
+    try:
+        answer = call(settings.state_dir / "control", "status", {})
+    except NoDaemon:
+        answer = {"status": _store(settings).status(), "health": {"reasons": ["no daemon is running"]}}
+    if as_json:
+        _print(answer)
+        return
+    for part in ("status", "health"):
+        for key, value in answer.get(part, {}).items():
+            click.echo(f"{key}: {json.dumps(value, ensure_ascii=False, default=str)}")
+
+
+@main.command()
+@CONFIG
+@click.option("--status", "state", help="new, open, waiting or closed")
+@click.option("--department")
+@JSON
+def tickets(config: Path, state: str | None, department: str | None, as_json: bool) -> None:
+    """List the tickets."""
+    settings = _settings(config)
+    filters = {key: value for key, value in (("status", state), ("department", department)) if value}
+    rows = _store(settings).tickets(filters, settings.desk.prefix)
+    if as_json:
+        _print({"tickets": rows})
+        return
+    from gateway.show import ticket_table
+
+    ticket_table(rows)
+
+
+@main.command()
+@CONFIG
+@click.argument("tag")
+@JSON
+def show(config: Path, tag: str, as_json: bool) -> None:
+    """Show one ticket whole: mails, history and why."""
+    settings = _settings(config)
+    digits = tag.strip("[]").rpartition("-")[2]
+    if not digits.isascii() or not digits.isdigit():
+        _fail(f"'{tag}' is no tag; expected something like {settings.desk.prefix}-12")
+    found = _store(settings).ticket(int(digits))
+    if found is None:
+        _fail(f"there is no ticket {settings.desk.prefix}-{digits}", 1)
+    if as_json:
+        _print(found)
+        return
+    from gateway.show import ticket_page
+
+    ticket_page(found, settings.desk.prefix)
+
+
+@main.command()
+@CONFIG
+@click.argument("mail", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--to", "recipients", multiple=True, help="envelope recipient; repeatable")
+@click.option("--from", "mail_from", help="envelope sender")
+@click.option("--auth", "auth_user", help="as if submitted with this login")
+@click.option("--rules", "rules_dir", type=click.Path(path_type=Path), help="another folder of rules")
+@JSON
+def explain(
+    config: Path,
+    mail: Path,
+    recipients: tuple[str, ...],
+    mail_from: str | None,
+    auth_user: str | None,
+    rules_dir: Path | None,
+    as_json: bool,
+) -> None:
+    """What would become of a mail, and why. Changes nothing."""
+    from gateway.explain import Question, explain_mail
+
+    settings = _settings(config)
+    question = Question(mail.read_bytes(), recipients, mail_from, auth_user, rules_dir)
+    from gateway.cli_errors import rule_errors
+
+    try:
+        answer = explain_mail(settings, question)
+    except rule_errors() as error:
+        _fail(str(error))
+    if as_json:
+        _print(answer)
+        return
+    from gateway.show import explanation
+
+    explanation(answer)
+
+
+@main.command()
+@CONFIG
+@click.option("--release", type=int, metavar="ID", help="let one out: it is handled again, and no rule holds it")
+@click.option("--raw", type=int, metavar="ID", help="print the original octets")
+@JSON
+def quarantine(config: Path, release: int | None, raw: int | None, as_json: bool) -> None:
+    """Mail that was put aside: list, look at, release."""
+    settings = _settings(config)
+    if raw is not None:
+        sys.stdout.buffer.write(_store(settings).raw(raw))
+        return
+    if release is not None:
+        _release(settings, release)
+        return
+    rows = _store(settings).quarantined()
+    if as_json:
+        _print({"quarantined": rows})
+    for row in [] if as_json else rows:
+        click.echo("\t".join(str(value) for value in row.values()))
+    if not rows and not as_json:
+        click.echo("nothing is in quarantine")
+
+
+def _release(settings: Any, number: int) -> None:
+    from gateway.edge.control import NoDaemon, call
+
+    try:
+        answer = call(settings.state_dir / "control", "quarantine-release", {"id": number})
+    except NoDaemon:
+        _store(settings, write=True).release_quarantined(number)
+        answer = {"released": number}
+    if "error" in answer:
+        _fail(str(answer["error"]), 1)
+    click.echo(f"released {number}")
+
+
+@main.command()
+@CONFIG
+def migrate(config: Path) -> None:
+    """Bring the database's schema up to date (the daemon does this when it starts)."""
+    from gateway.cli_errors import start_errors
+
+    settings = _settings(config)
+    try:
+        store = _store(settings, write=True)
+    except start_errors() as error:
+        _fail(str(error))
+    click.echo(f"schema {store.status().get('revision', '')}")
+    store.close()
+
+
+@main.command()
+@CONFIG
+@click.option("--pid", hidden=True, help="for the unit file")
+def reload(config: Path, pid: str | None) -> None:  # noqa: ARG001 - systemd names the process, the socket finds it
+    """Read rules and templates again; a bad set changes nothing and is shown."""
+    from gateway.edge.control import NoDaemon, call
+
+    settings = _settings(config)
+    try:
+        answer = call(settings.state_dir / "control", "reload", {})
+    except NoDaemon:
+        _fail("no daemon is running", 1)
+    problems = answer.get("problems") or ([answer["error"]] if "error" in answer else [])
+    if problems:
+        _fail("\n".join(["the rules in force stay:", *problems]), 1)
+    click.echo("rules and templates are live")
+
+
+@main.command()
+@click.argument("address")
+@click.password_option()
+def passwd(address: str, password: str) -> None:
+    """Print a line for the submission users file (an agent's login)."""
+    from gateway.settings import hash_password
+
+    click.echo(f"{address.strip().lower()}: {hash_password(password, os.urandom(16))}")
+
+
+@main.command()
+@click.option("--state", type=click.Path(path_type=Path), default=Path("demo-state"), show_default=True)
+@click.option("--exit", "leave", is_flag=True, help="stop after the story instead of staying up")
+def demo(state: Path, leave: bool) -> None:
+    """Run the real daemon on an example desk, send it real mail, and tell what became of each."""
+    from gateway.demo.story import play
+
+    sys.exit(play(state, stay=not leave))

@@ -1,0 +1,17 @@
+"""Which errors are an answer to the person at the keyboard rather than a fault of ours."""
+
+from __future__ import annotations
+
+
+def rule_errors() -> tuple[type[Exception], ...]:
+    from gateway.desk.rulebook import RulebookErrors
+    from gateway.edge.files import FolderProblem
+    from gateway.mail.render import TemplateErrors
+
+    return (FolderProblem, RulebookErrors, TemplateErrors)
+
+
+def start_errors() -> tuple[type[Exception], ...]:
+    from gateway.store.errors import StoreBroken, StoreLocked, StoreUnavailable, StoreVersion
+
+    return (*rule_errors(), StoreLocked, StoreVersion, StoreUnavailable, StoreBroken, OSError)

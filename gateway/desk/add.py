@@ -1,0 +1,205 @@
+"""One more message on a ticket: what is written, what changes, who is told."""
+
+from __future__ import annotations
+
+from gateway.desk.acknowledge import acknowledge
+from gateway.desk.case import Case, DeskContext, Draft
+from gateway.desk.notice import Writer, agent_notices, staff_of
+from gateway.desk.phrases import hint
+from gateway.desk.place import Place, first_key, newcomer, open_refs, unverified
+from gateway.desk.route import Routed, route
+from gateway.desk.rulebook import Department
+from gateway.model import (
+    AddParticipants,
+    Change,
+    Contact,
+    Entry,
+    Evidence,
+    Facts,
+    FirstKey,
+    Json,
+    KnownId,
+    Link,
+    Mailbox,
+    Merge,
+    Outcome,
+    Participant,
+    Status,
+    ThreadKeys,
+    TicketFacts,
+)
+
+MAX_CC = 10
+
+
+def add_to(case: Case, context: DeskContext, door: str, facts: Facts, found: Place, draft: Draft) -> None:
+    """Joins the message to `found.tickets`, which become one: the lowest number."""
+    winner, *losers = sorted(found.tickets, key=lambda ticket: ticket.number)
+    held = found.stranger and not case.reading.may_answer
+    routed = route(context.rulebook, case.reading, case.intake.envelope, door, "reply")
+    draft.rules.append(routed.fired)
+    for loser in losers:
+        draft.changes.append(Merge(loser.number, winner.number, loser.version, winner.version))
+        draft.event(winner.number, "merged", "gateway", from_ticket=context.tag(loser.number), how=found.how)
+    draft.changes.append(entry_of(case, context, door, winner.number, found, routed, held=held))
+    draft.changes += keys_of(case, facts, winner.number, found)
+    if found.member:
+        draft.changes += participants_of(case, context, door, winner.number)
+    draft.touch(winner, _first_values(case, context, door, found, winner))
+    what = _status(case, found, winner, losers, held, draft)
+    draft.event(
+        winner.number, "message", case.author_key or "unknown", how=found.how, evidence=case.reading.evidence_reason
+    )
+    outcome = Outcome.HELD if held else Outcome.JOINED
+    draft.verdict(door, outcome, winner.number, found.how, case.reading.reason, case.reading.evidence_reason)
+    if case.intake.quiet:
+        return
+    _tell(case, context, winner, found, what, held, draft)
+    if found.stranger and not held:
+        acknowledge(
+            case,
+            context,
+            facts,
+            winner.number,
+            winner.department,
+            case.reading.language or winner.language,
+            None,
+            draft,
+            winner,
+        )
+
+
+def _status(case: Case, found: Place, winner: TicketFacts, losers: list[TicketFacts], held: bool, draft: Draft) -> str:
+    """Moves the ticket's state; an unverified or held mail is seen but never reopens. Returns what the agents are told."""
+    states = {ticket.status for ticket in (winner, *losers)}
+    if winner.status is Status.CLOSED and states - {Status.CLOSED}:
+        draft.status(winner, Status.OPEN, case.now)
+        return "reply"
+    if winner.status is Status.CLOSED and not held and not unverified(case, found) and case.reading.may_answer:
+        draft.status(winner, Status.OPEN, case.now)
+        draft.event(winner.number, "reopened", case.author_key)
+        return "reopened"
+    if winner.status is Status.WAITING and not held:
+        draft.status(winner, Status.OPEN, case.now)
+    return "reply"
+
+
+def _first_values(
+    case: Case, context: DeskContext, door: str, found: Place, winner: TicketFacts
+) -> dict[str, Json | FirstKey]:
+    """Requester and department follow the canonical first message, unless a person has set or answered."""
+    if not found.linked:
+        return {}
+    own = first_key(case, newcomer(case, context, door))
+    firsts = [(t.first, t.department, t.requester, t.subject, t.priority) for t in found.tickets if t.first is not None]
+    message = case.reading.message
+    routed = route(context.rulebook, case.reading, case.intake.envelope, door, "new")
+    firsts.append((own, routed.department, message.author or message.shown_from, message.subject, routed.priority))
+    first, department, requester, subject, priority = min(firsts, key=lambda item: item[0].order)
+    if winner.first is not None and first.order >= winner.first.order:
+        return {}
+    values: dict[str, Json | FirstKey] = {"first": first, "subject": subject}
+    same = requester is not None and winner.requester is not None and requester.key == winner.requester.key
+    if requester is not None and (same or case.reading.evidence >= Evidence.E1):
+        values |= {"requester": requester.address, "requester_name": requester.name}
+    if not winner.department_fixed and not winner.answered:
+        values |= {"department": department, "priority": priority}
+    return values
+
+
+def _tell(
+    case: Case, context: DeskContext, winner: TicketFacts, found: Place, what: str, held: bool, draft: Draft
+) -> None:
+    writer = Writer(context, winner.number, winner.department, winner.subject, case.now)
+    hints = hints_of(case, context, writer.department, found, held)
+    told = staff_of(context, writer.department, winner.assignee, case.author_key)
+    also = [
+        p.address for p in winner.participants if p.verified and p.role != "requester" and p.address != case.author_key
+    ]
+    extra: dict[str, object] = {
+        "hints": hints,
+        "also_to": also,
+        "not_included": [p.address for p in winner.participants if not p.verified and p.role == "cc"],
+    }
+    draft.notices += agent_notices(writer, case, what, told, winner, extra)
+
+
+# --- what every kept message writes --------------------------------------------------------------------------------
+
+
+def entry_of(
+    case: Case, context: DeskContext, door: str, number: int, found: Place, routed: Routed, *, held: bool = False
+) -> Entry:
+    """The message as it is shown: what is new in it; the whole stays in intake."""
+    message = case.reading.message
+    return Entry(
+        ticket=number,
+        direction="in",
+        kind=case.reading.kind.value,
+        author=message.author or message.shown_from,
+        public=True,
+        held=held,
+        unverified=bool(found.tickets) and unverified(case, found),
+        body=case.reading.new_text,
+        message_id=message.message_id,
+        at=case.intake.at,
+        door=door,
+        digest=message.digest,
+        evidence=int(case.reading.evidence),
+        subject=message.subject,
+        attachments=tuple((a.name, a.type, len(a.content)) for a in message.attachments),
+        routed={"department": routed.department, "priority": routed.priority},
+        first=first_key(case, newcomer(case, context, door)),
+    )
+
+
+def keys_of(case: Case, facts: Facts, number: int, found: Place) -> list[Change]:
+    message_id = case.reading.message.message_id
+    ids = (KnownId(message_id, number),) if message_id else ()
+    links: tuple[Link, ...] = ()
+    if found.linked and case.author_key:
+        links = tuple(Link(ref, number, case.author_key) for ref in open_refs(found, facts))
+    return [ThreadKeys(number, ids, links)] if ids or links else []
+
+
+def participants_of(
+    case: Case, context: DeskContext, door: str, number: int, *, requester: bool = False
+) -> list[Change]:
+    """The author, and those in copy: with evidence they take part, without it they are suggestions."""
+    author = case.author or (case.reading.message.shown_from if requester else None)
+    people = []
+    if author is not None:
+        people.append(Participant(author.address, author.name, case.proven, "requester" if requester else "author"))
+    ours = newcomer(case, context, door).shown_to
+    boxes: dict[str, Mailbox] = {box.key: box for box in (*case.reading.message.to, *case.reading.message.cc)}
+    people += [
+        Participant(boxes[key].address, boxes[key].name, case.proven, "cc")
+        for key in dict.fromkeys(ours)
+        if key != case.author_key
+    ][:MAX_CC]
+    return [AddParticipants(number, tuple(people))] if people else []
+
+
+def contact_of(case: Case, language: str) -> list[Change]:
+    if case.author is None or not case.reading.language:
+        return []
+    return [Contact(case.author.address, case.author.name, language)]
+
+
+def hints_of(case: Case, context: DeskContext, department: Department, found: Place, held: bool = False) -> list[str]:
+    """What an agent should know of this mail beside its text."""
+    language = department.staff_language
+    hints = []
+    if found.related is not None:
+        hints.append(hint("related", language, tag=context.tag(found.related)))
+    if found.continues is not None:
+        hints.append(hint("old", language, tag=context.tag(found.continues)))
+    if held:
+        hints.append(hint("held", language))
+    elif found.stranger:
+        hints.append(hint("stranger", language))
+    elif found.tickets and unverified(case, found):
+        hints.append(hint("unverified", language))
+    if any(defect.startswith("minimal") for defect in case.reading.message.defects):
+        hints.append(hint("unreadable", language))
+    return hints

@@ -1,0 +1,129 @@
+"""A mail from outside that opens a ticket (RELIABILITY 4.2), or is handed to `add`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from gateway.desk.acknowledge import acknowledge
+from gateway.desk.add import add_to, contact_of, entry_of, hints_of, keys_of, participants_of
+from gateway.desk.caps import is_flood
+from gateway.desk.case import Case, DeskContext, Draft
+from gateway.desk.notice import Writer, agent_notices, staff_of
+from gateway.desk.place import Place, first_key, newcomer, place
+from gateway.desk.promise import FIRST_RESPONSE, Promise, first_response
+from gateway.desk.route import Routed, route
+from gateway.model import Facts, Mailbox, NewTicket, Outcome, SetTarget, Status
+
+
+def decide_customer(case: Case, context: DeskContext, door: str, draft: Draft) -> None:
+    """One outcome for this door, written on the draft."""
+    facts = case.facts[door]
+    found = place(case, context, door, facts)
+    if found.tickets:
+        add_to(case, context, door, facts, found, draft)
+        return
+    routed = route(context.rulebook, case.reading, case.intake.envelope, door, "new")
+    draft.rules.append(routed.fired)
+    if routed.quarantine and not case.intake.released:
+        draft.verdict(door, Outcome.QUARANTINED, None, f"rule {routed.set_by.get('quarantine', '')}")
+    elif is_flood(facts, context.caps) and not case.intake.quiet:
+        _flood(case, context, door, facts, routed, draft)
+    else:
+        _open(case, context, door, facts, found, routed, draft)
+
+
+def _open(
+    case: Case, context: DeskContext, door: str, facts: Facts, found: Place, routed: Routed, draft: Draft
+) -> None:
+    number = draft.number()
+    department = context.department(routed.department)
+    language = routed.language or case.reading.language or facts.contact_language or department.language
+    draft.changes.append(_ticket(case, context, number, door, routed, language, found))
+    draft.changes.append(entry_of(case, context, door, number, found, routed))
+    draft.changes += participants_of(case, context, door, number, requester=True)
+    draft.changes += keys_of(case, facts, number, found)
+    draft.changes += contact_of(case, language)
+    promise = first_response(context.rulebook, department, routed.priority, case.now, language)
+    if not case.intake.quiet:
+        draft.changes.append(SetTarget(number, FIRST_RESPONSE, promise.due))
+    draft.event(
+        number,
+        "opened",
+        case.author_key or "gateway",
+        how=found.how,
+        department=department.name,
+        reading=case.reading.reason,
+        evidence=case.reading.evidence_reason,
+        due=promise.due.isoformat(),
+    )
+    draft.verdict(door, Outcome.TICKETED, number, found.how, case.reading.reason, case.reading.evidence_reason)
+    acknowledge(case, context, facts, number, department.name, language, promise, draft)
+    if not case.intake.quiet:
+        _tell(case, context, number, routed, found, promise, "new", draft)
+
+
+def _ticket(
+    case: Case, context: DeskContext, number: int, door: str, routed: Routed, language: str, found: Place
+) -> NewTicket:
+    message = case.reading.message
+    return NewTicket(
+        number=number,
+        door=door,
+        department=routed.department,
+        subject=message.subject,
+        requester=message.author or message.shown_from,
+        language=language,
+        status=Status.NEW,
+        priority=routed.priority,
+        tags=routed.tags,
+        first=first_key(case, newcomer(case, context, door)),
+        related=found.related or found.continues,
+    )
+
+
+def _tell(
+    case: Case,
+    context: DeskContext,
+    number: int,
+    routed: Routed,
+    found: Place,
+    promise: Promise,
+    what: str,
+    draft: Draft,
+) -> None:
+    writer = Writer(context, number, routed.department, case.reading.message.subject, case.now)
+    told = staff_of(context, writer.department, "", case.author_key)
+    known = {box.key for box in told}
+    told += [Mailbox(address) for address in routed.notify if address.lower() not in known]
+    draft.notices += agent_notices(
+        writer,
+        case,
+        what,
+        told,
+        None,
+        {"hints": hints_of(case, context, writer.department, found), "due": promise.due_words},
+    )
+
+
+def _flood(case: Case, context: DeskContext, door: str, facts: Facts, routed: Routed, draft: Draft) -> None:
+    """One ticket collects what a sender writes beyond the hourly limit: kept and seen, not acknowledged."""
+    found = Place("flood: this sender has opened too many tickets within the hour")
+    number = facts.flood_ticket
+    if number is None or number not in facts.tickets:
+        number = draft.number()
+        ticket = _ticket(case, context, number, door, routed, routed.language or case.reading.language, found)
+        draft.changes.append(replace(ticket, flood=True))
+        draft.changes += participants_of(case, context, door, number, requester=True)
+        promise = first_response(
+            context.rulebook, context.department(routed.department), routed.priority, case.now, ticket.language
+        )
+        draft.changes.append(SetTarget(number, FIRST_RESPONSE, promise.due))
+        _tell(case, context, number, routed, found, promise, "flood", draft)
+        outcome = Outcome.TICKETED
+    else:
+        draft.touch(facts.tickets[number])
+        outcome = Outcome.JOINED
+    draft.changes.append(entry_of(case, context, door, number, found, routed))
+    draft.changes += keys_of(case, facts, number, found)
+    draft.event(number, "flood", case.author_key)
+    draft.verdict(door, outcome, number, found.how)

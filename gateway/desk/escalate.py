@@ -1,0 +1,43 @@
+"""A promise that was not kept goes to the management inboxes, once (laws 10 and 3; CAPABILITIES F2)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from gateway.desk import say
+from gateway.desk.case import DeskContext, Draft
+from gateway.desk.notice import Writer, history
+from gateway.model import BreachTarget, Decision, DueTarget, Mailbox, Purpose
+
+
+def escalate(target: DueTarget, context: DeskContext, now: datetime) -> Decision:
+    """One breach: the mark, the history and one mail to each manager."""
+    ticket = target.ticket
+    draft = Draft(next_number=0)
+    writer = Writer(context, ticket.number, ticket.department, ticket.subject, now)
+    department = writer.department
+    language = department.staff_language
+    receivers = department.managers or department.leads or tuple(agent.address for agent in department.agents)
+    draft.touch(ticket)
+    draft.changes.append(BreachTarget(ticket.number, target.kind, now))
+    draft.event(ticket.number, "escalated", "clock", target=target.kind, due=target.due.isoformat(), to=list(receivers))
+    for address in receivers:
+        draft.notices.append(
+            writer.to_staff(
+                "escalation",
+                f"{target.kind}:{int(target.due.timestamp())}",
+                Mailbox(address),
+                {
+                    "customer_name": ticket.requester.name if ticket.requester else "",
+                    "customer_address": ticket.requester.address if ticket.requester else "",
+                    "due": say.instant(target.due, department.timezone, language),
+                    "late_by": say.late_by(max(0, int((now - target.due).total_seconds())), language),
+                    "assignee": ticket.assignee,
+                    "agents": [agent.address for agent in department.agents],
+                    "history": history(target.thread),
+                },
+                purpose=Purpose.ESCALATION,
+                thread=ticket.thread_ids,
+            )
+        )
+    return draft.decision(context.rulebook.digest)

@@ -1,0 +1,195 @@
+"""What the gateway writes and to whom: builders of `Notice`. The words are in the templates."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+
+from gateway.desk.case import Case, DeskContext
+from gateway.desk.phrases import hint
+from gateway.desk.rulebook import Department
+from gateway.model import Attachment, Entry, Mailbox, Notice, Purpose, TicketFacts
+
+CUT_MARK = "=#=#="
+_CUT = {
+    "vi": f"{CUT_MARK} Viết câu trả lời phía trên dòng này {CUT_MARK}",
+    "zh": f"{CUT_MARK} 请在此行上方填写回复 {CUT_MARK}",
+    "en": f"{CUT_MARK} Write your answer above this line {CUT_MARK}",
+}
+_REPLY = re.compile(r"^(?:\s*(?:re|fw|fwd|aw|tr|回复|答复|转发|trả lời)\s*[:：])+\s*", re.IGNORECASE)
+
+
+def cut_line(language: str) -> str:
+    """The line above which an answer is written; it always begins with `CUT_MARK`."""
+    return _CUT.get(language, _CUT["en"])
+
+
+def bare_subject(subject: str, prefix: str) -> str:
+    """A subject without reply marks and without our tag."""
+    text = re.sub(rf"\[?\b{re.escape(prefix)}-[0-9]{{1,12}}\b\]?", " ", subject)
+    return re.sub(r"\s+", " ", _REPLY.sub("", text.strip())).strip()
+
+
+def shown_name(department: Department, language: str) -> str:
+    return department.label.get(language) or department.label.get(department.language) or department.name
+
+
+class Writer:
+    """Builds the notices of one ticket."""
+
+    def __init__(self, context: DeskContext, number: int, department: str, subject: str, now: datetime) -> None:
+        self._context, self._number, self._now = context, number, now
+        self.department = context.department(department)
+        self.subject = bare_subject(subject, context.desk.prefix)
+
+    def _sender(self, language: str) -> Mailbox:
+        return Mailbox(self._context.rulebook.address_of(self.department.name), shown_name(self.department, language))
+
+    def _subject(self, text: str) -> str:
+        return f"{text} [{self._context.tag(self._number)}]".strip()
+
+    def _values(self, language: str, values: Mapping[str, object]) -> dict[str, object]:
+        return {
+            "tag": f"[{self._context.tag(self._number)}]",
+            "department": shown_name(self.department, language),
+            "desk": self._context.desk.name or self._context.desk.domain,
+            **values,
+        }
+
+    def to_customer(
+        self,
+        kind: str,
+        cause: str,
+        to: Mailbox,
+        language: str,
+        values: Mapping[str, object],
+        *,
+        subject: str = "",
+        auto: str = "auto-generated",
+        purpose: Purpose | None = Purpose.REPLY,
+        thread: Sequence[str] = (),
+        attachments: tuple[Attachment, ...] = (),
+        days: int | None = None,
+    ) -> Notice:
+        """A mail to a customer or participant. `thread`: their Message-IDs, oldest first."""
+        return Notice(
+            kind=kind,
+            ticket=self._number,
+            cause=cause,
+            to=to,
+            language=language,
+            department=self.department.name,
+            values=self._values(language, values),
+            subject=subject
+            or self._subject(f"Re: {self.subject}" if self.subject else shown_name(self.department, language)),
+            sender=self._sender(language),
+            reply_purpose=purpose,
+            reply_number=self._number,
+            auto_submitted=auto,
+            in_reply_to=thread[-1] if thread else "",
+            references=tuple(thread),
+            attachments=attachments,
+            not_after=self._now + timedelta(days=days) if days else None,
+        )
+
+    def to_staff(
+        self,
+        kind: str,
+        cause: str,
+        to: Mailbox,
+        values: Mapping[str, object],
+        *,
+        purpose: Purpose = Purpose.AGENT,
+        number: int | None = None,
+        author_name: str = "",
+        thread: Sequence[str] = (),
+        attachments: tuple[Attachment, ...] = (),
+        auto: str = "auto-generated",
+    ) -> Notice:
+        """A mail to an agent or manager, answered under a signed address of its own."""
+        language = self.department.staff_language
+        sender = self._sender(language)
+        if author_name:
+            sender = Mailbox(sender.address, f"{author_name} · {sender.name}")
+        return Notice(
+            kind=kind,
+            ticket=self._number,
+            cause=cause,
+            to=to,
+            language=language,
+            department=self.department.name,
+            values=self._values(language, {"cut": cut_line(language), "subject": self.subject, **values}),
+            subject=f"[{self._context.tag(self._number)}] {self.subject}".strip(),
+            sender=sender,
+            reply_purpose=purpose,
+            reply_number=self._number if number is None else number,
+            auto_submitted=auto,
+            in_reply_to=thread[-1] if thread else "",
+            references=tuple(thread),
+            attachments=attachments,
+            staff=True,
+        )
+
+
+def history(entries: Sequence[Entry], most: int = 5) -> list[dict[str, str]]:
+    """The last entries as the staff templates show them."""
+    return [
+        {
+            "who": (entry.author.name or entry.author.address) if entry.author else "?",
+            "when": entry.at.strftime("%Y-%m-%d %H:%M UTC"),
+            "text": entry.body[:4000],
+        }
+        for entry in entries[-most:]
+    ]
+
+
+def agent_notices(
+    writer: Writer,
+    case: Case,
+    what: str,
+    recipients: Sequence[Mailbox],
+    ticket: TicketFacts | None,
+    extra: Mapping[str, object],
+) -> list[Notice]:
+    """The customer's mail, whole, to each agent who is to see it."""
+    message = case.reading.message
+    shown = message.author or message.shown_from
+    language = writer.department.staff_language
+    values: dict[str, object] = {
+        "what": what,
+        "customer_name": shown.name if shown else "",
+        "customer_address": shown.address if shown else "",
+        "evidence": hint(f"evidence-{int(case.reading.evidence)}", language),
+        "body": case.reading.new_text,
+        "due": "",
+        "assignee": ticket.assignee if ticket else "",
+        "also_to": [],
+        "not_included": [],
+        "hints": [],
+        "history": history(ticket.recent) if ticket else [],
+        "commands_help": True,
+        **extra,
+    }
+    thread = (*(ticket.thread_ids if ticket else ()), *((message.message_id,) if message.message_id else ()))
+    return [
+        writer.to_staff(
+            "agent-notice",
+            f"intake:{case.intake.id}",
+            to,
+            values,
+            author_name=(shown.name or shown.address) if shown else "",
+            thread=thread,
+            attachments=message.attachments,
+        )
+        for to in recipients
+    ]
+
+
+def staff_of(context: DeskContext, department: Department, assignee: str, besides: str = "") -> list[Mailbox]:
+    """Who is told of a customer's mail: the assignee, else the department's agents, else its leads and managers."""
+    if assignee and context.rulebook.is_agent(assignee) and assignee != besides:
+        return [Mailbox(assignee, context.rulebook.agent_name(assignee))]
+    agents = [Mailbox(agent.address, agent.name) for agent in department.agents]
+    fallback = [Mailbox(address) for address in (*department.leads, *department.managers)]
+    return [box for box in agents or fallback if box.key != besides]

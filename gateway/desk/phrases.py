@@ -1,0 +1,58 @@
+"""Short words that the desk puts into staff notices, in the staff's language."""
+
+from __future__ import annotations
+
+_HINTS: dict[str, dict[str, str]] = {
+    "evidence-0": {
+        "vi": "chưa xác thực: chỉ dựa vào dòng From",
+        "zh": "未验证：仅凭发件人一栏",
+        "en": "not verified: a From line alone",
+    },
+    "evidence-1": {
+        "vi": "đã xác thực tên miền người gửi",
+        "zh": "发件域已验证",
+        "en": "the sender's domain is authenticated",
+    },
+    "evidence-2": {
+        "vi": "trả lời đúng địa chỉ có chữ ký",
+        "zh": "回复了已签名的地址",
+        "en": "answered a signed address of ours",
+    },
+    "evidence-3": {"vi": "đã xác thực đầy đủ", "zh": "已完全验证", "en": "fully authenticated"},
+    "related": {
+        "vi": "Có thể thuộc về yêu cầu [{tag}], nhưng người gửi không có trong yêu cầu đó.",
+        "zh": "可能属于工单 [{tag}]，但发件人不在该工单中。",
+        "en": "May belong to [{tag}], but the sender is not part of that ticket.",
+    },
+    "unverified": {
+        "vi": "Người gửi chưa được xác thực; câu trả lời chỉ gửi đến các địa chỉ đã có trong yêu cầu.",
+        "zh": "发件人未经验证；回复只会发送到工单已登记的地址。",
+        "en": "The sender is not verified; your answer goes to the addresses on record only.",
+    },
+    "held": {
+        "vi": "Thư tự động gửi đến địa chỉ riêng của yêu cầu: chỉ nhân viên nhìn thấy.",
+        "zh": "自动邮件发到了工单的专用地址：仅客服可见。",
+        "en": "Automatic mail to the ticket's own address: seen by staff only.",
+    },
+    "stranger": {
+        "vi": "Người viết không phải là người tham gia yêu cầu; họ có địa chỉ trả lời của yêu cầu.",
+        "zh": "写信人不是工单参与者，但持有该工单的回复地址。",
+        "en": "The writer is not a participant; they hold the ticket's reply address.",
+    },
+    "old": {
+        "vi": "Tiếp nối yêu cầu đã đóng [{tag}].",
+        "zh": "延续已关闭的工单 [{tag}]。",
+        "en": "Continues the closed ticket [{tag}].",
+    },
+    "unreadable": {
+        "vi": "Không đọc được toàn bộ thư; thư gốc được đính kèm.",
+        "zh": "邮件无法完整读取；原始邮件见附件。",
+        "en": "The mail could not be read whole; the original is attached.",
+    },
+}
+
+
+def hint(key: str, language: str, **values: str) -> str:
+    """The words for `key`; English where the language is missing."""
+    words = _HINTS[key]
+    return words.get(language, words["en"]).format(**values)

@@ -1,0 +1,90 @@
+"""Mail that is no work: bounces, delays, receipts, out-of-office, our own mail coming back. On record, no effect on
+state, clock or owner; an undelivered answer is told to the agents (RFC 3464, RFC 3834)."""
+
+from __future__ import annotations
+
+from gateway.desk.case import Case, DeskContext, Draft
+from gateway.desk.notice import Writer, staff_of
+from gateway.desk.place import resolve
+from gateway.model import BounceSeen, Entry, Facts, MailKind, Outcome, Purpose, TicketFacts, TokenCheck
+
+
+def decide_record(case: Case, context: DeskContext, draft: Draft) -> None:
+    """One outcome for a mail that wants no ticket."""
+    door, reading = case.doors[0], case.reading
+    facts = case.facts[door]
+    check = _token(case)
+    ticket = _ticket(case, facts, check)
+    bounced = reading.kind in (MailKind.BOUNCE, MailKind.DELAY)
+    outcome = Outcome.BOUNCE if bounced and ticket is not None else Outcome.AUTOMATIC
+    draft.verdict(door, outcome, ticket.number if ticket else None, reading.reason)
+    if ticket is None:
+        return
+    draft.changes.append(_entry(case, ticket, door))
+    draft.event(ticket.number, reading.kind.value, case.author_key or "mail system", reason=reading.reason)
+    # only what our own signature proves may count against an address or reach an agent
+    if reading.kind is MailKind.BOUNCE and check is not None:
+        _bounced(case, context, ticket, draft)
+
+
+def _token(case: Case) -> TokenCheck | None:
+    """A signature of ours, wherever it stands: the VERP address before all others."""
+    checks = sorted(case.reading.tokens, key=lambda c: (c.token.purpose is not Purpose.BOUNCE, c.where != "recipient"))
+    return next((check for check in checks if check.token.purpose is not Purpose.CONFIRM), None)
+
+
+def _ticket(case: Case, facts: Facts, check: TokenCheck | None) -> TicketFacts | None:
+    if check is not None:
+        return resolve(facts, check.token.number)
+    message = case.reading.message
+    named = set(message.references) | set(message.in_reply_to)
+    if message.report is not None and message.report.original_message_id:
+        named.add(message.report.original_message_id)
+    known = sorted(known.ticket for known in facts.ids if known.own and known.message_id in named)
+    return resolve(facts, known[0]) if known else None
+
+
+def _bounced(case: Case, context: DeskContext, ticket: TicketFacts, draft: Draft) -> None:
+    report = case.reading.message.report
+    recipients = report.recipients if report else ()
+    permanent = report is None or not report.status.startswith("4")
+    for address in recipients:
+        draft.changes.append(BounceSeen(address, permanent, case.now))
+    if not ticket.answered or not permanent:
+        return
+    writer = Writer(context, ticket.number, ticket.department, ticket.subject, case.now)
+    reply = (report.diagnostic or report.status) if report else ""
+    for to in staff_of(context, writer.department, ticket.assignee):
+        draft.notices.append(
+            writer.to_staff(
+                "undelivered",
+                f"bounce:{case.reading.message.digest}",
+                to,
+                {
+                    "recipient": ", ".join(recipients) or (ticket.requester.address if ticket.requester else ""),
+                    "reply": reply,
+                    "text": case.reading.new_text[:2000],
+                    "gave_up": False,
+                },
+            )
+        )
+
+
+def _entry(case: Case, ticket: TicketFacts, door: str) -> Entry:
+    message = case.reading.message
+    return Entry(
+        ticket=ticket.number,
+        direction="in",
+        kind=case.reading.kind.value,
+        author=message.author or message.shown_from,
+        public=False,
+        held=False,
+        unverified=True,
+        body=case.reading.new_text[:4000],
+        message_id=message.message_id,
+        at=case.intake.at,
+        door=door,
+        digest=message.digest,
+        evidence=int(case.reading.evidence),
+        subject=message.subject,
+    )
