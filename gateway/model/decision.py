@@ -160,6 +160,7 @@ class Notice:
     shown_cc: tuple[Mailbox, ...] = ()
     not_after: datetime | None = None
     staff: bool = False  # to an agent or manager: caps do not apply
+    topic: str = ""  # the subject of what it answers, without marks, lower case: what the caps compare
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,6 +233,8 @@ class Commit:
     at: datetime
     facts: Mapping[str, Json] = field(default_factory=dict)  # snapshot, for `why`
     took_number: int = 0  # how many ticket numbers from `Facts.next_number` on were used
+    strict_repeat: bool = False  # without Message-ID: a repeat only within 24 h from the same `source`
+    source: str = ""
 
 
 class Stale(Exception):

@@ -1,0 +1,136 @@
+"""Octets kept once, by their sha256: compressed, small ones in the database, large ones in files (DECISIONS 24).
+
+zlib level 1: on 2 KB mail every level takes the same 34 µs and gives 1.6; on 50 KB level 6 takes 1.8 times as long
+for 5 % less.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from gateway.store import schema
+from gateway.store.errors import store_error
+from gateway.store.sets import insert_for
+
+FILE_FROM = 128 * 1024
+_LEVEL = 1
+
+
+class BlobDamaged(Exception):
+    """What is kept is missing or is not what was put there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """Octets made ready outside the write transaction. `content` None: they are in a file, synced."""
+
+    sha256: bytes
+    size: int
+    codec: str
+    content: bytes | None = field(repr=False)
+
+
+class Blobs:
+    """The folder of large ones: `<folder>/aa/<sha256>`, made by temporary file, fsync, rename, fsync of the folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._scratch = folder / "tmp"
+
+    def prepare(self) -> None:
+        """Makes the folder and removes what a killed run left half-written."""
+        _make_folder(self._folder)
+        _make_folder(self._scratch)
+        for left in self._scratch.iterdir():
+            left.unlink()
+
+    def path(self, sha256: bytes) -> Path:
+        name = sha256.hex()
+        return self._folder / name[:2] / name
+
+    def pack(self, raw: bytes) -> Packed:
+        """Compresses `raw`; a large one is in its file, synced, on return. Raises StoreUnavailable."""
+        sha256 = hashlib.sha256(raw).digest()
+        squeezed = zlib.compress(raw, _LEVEL)
+        codec, content = ("zlib", squeezed) if len(squeezed) < len(raw) else ("raw", raw)
+        if len(raw) <= FILE_FROM:
+            return Packed(sha256, len(raw), codec, content)
+        try:
+            self._write(self.path(sha256), content)
+        except OSError as error:
+            raise store_error(error) from error
+        return Packed(sha256, len(raw), codec, None)
+
+    def unpack(self, sha256: bytes, codec: str, content: bytes | None) -> bytes:
+        """The octets, checked against their sha256; BlobDamaged if they are not those."""
+        try:
+            kept = self.path(sha256).read_bytes() if content is None else content
+            raw = zlib.decompress(kept) if codec == "zlib" else kept
+        except (FileNotFoundError, zlib.error) as error:
+            raise BlobDamaged(f"{sha256.hex()}: {error}") from error
+        except OSError as error:
+            raise store_error(error) from error
+        if hashlib.sha256(raw).digest() != sha256:
+            raise BlobDamaged(f"{sha256.hex()}: the content has changed")
+        return raw
+
+    def _write(self, path: Path, content: bytes) -> None:
+        _make_folder(path.parent)
+        if not _holds(path, content):
+            fd, scratch = tempfile.mkstemp(dir=self._scratch)
+            try:
+                with os.fdopen(fd, "wb") as file:
+                    file.write(content)
+                    file.flush()
+                    os.fsync(file.fileno())
+                os.rename(scratch, path)
+            except BaseException:
+                Path(scratch).unlink(missing_ok=True)
+                raise
+        # also for a file that was there: the run that renamed it may have died before this
+        _sync_folder(path.parent)
+
+
+def put(connection: Connection, packed: Sequence[Packed]) -> None:
+    """Writes the rows that are not there yet."""
+    rows = {p.sha256: {"sha256": p.sha256, "size": p.size, "codec": p.codec, "content": p.content} for p in packed}
+    if rows:
+        connection.execute(insert_for(connection, schema.blob).on_conflict_do_nothing(), list(rows.values()))
+
+
+def damaged_files(connection: Connection, blobs: Blobs) -> list[str]:
+    """The files that the database counts on and that are not there."""
+    in_files = sa.select(schema.blob.c.sha256).where(schema.blob.c.content.is_(None))
+    paths: list[Any] = [blobs.path(row.sha256) for row in connection.execute(in_files)]
+    return [f"file {path.name} is missing" for path in paths if not path.is_file()]
+
+
+def _holds(path: Path, content: bytes) -> bool:
+    try:
+        return path.stat().st_size == len(content) and path.read_bytes() == content
+    except FileNotFoundError:
+        return False
+
+
+def _make_folder(folder: Path) -> None:
+    if not folder.is_dir():
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _sync_folder(folder.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

@@ -1,0 +1,106 @@
+"""New rows of the outbox: unique by (ticket, kind, cause, recipient), so one cause has one effect (law 3)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.engine import Connection
+
+from gateway.model import OutMail, address_key
+from gateway.store import schema
+from gateway.store.blobs import Packed
+from gateway.store.facts import base_key, minute_of
+from gateway.store.sets import insert_for
+
+_o = schema.outbox.c
+_KEY = ("ticket", "kind", "cause", "recipient")
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxRef:
+    """One mail that a commit added. A mail that was there before gives none."""
+
+    id: int
+    ticket: int
+    kind: str
+    recipient: str
+    message_id: str
+    held: bool
+
+
+class Mails:
+    """Collects the mails of a group; `write` adds those that are not there yet."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._rows: list[dict[str, Any]] = []
+        self._of: list[tuple[int, OutMail]] = []
+        self._bodies: list[Packed] = []
+
+    def add(self, place: int, mail: OutMail, ticket: int, body: Packed, at: datetime) -> None:
+        self._of.append((place, mail))
+        self._bodies.append(body)
+        self._rows.append(
+            {
+                "kind": mail.kind,
+                "ticket": ticket,
+                "cause": mail.cause,
+                "recipient": mail.recipient,
+                "key": address_key(mail.recipient),
+                "base": base_key(mail.recipient),
+                "envelope_from": mail.envelope_from,
+                "message_id": mail.message_id,
+                "header": mail.header,
+                "body": body.sha256,
+                "automatic": mail.automatic,
+                "staff": mail.staff,
+                "subject": mail.subject,
+                "not_after": mail.not_after,
+                "state": "hold" if mail.hold else "waiting",
+                "attempts": 0,
+                "next_at": at,
+                "created_at": at,
+                "since": at,
+                "reply": "",
+                "done_at": None,
+                "told": False,
+            }
+        )
+
+    def bodies(self) -> list[Packed]:
+        return self._bodies
+
+    def write(self) -> Iterator[tuple[int, OutboxRef, OutMail]]:
+        """Adds the rows; yields (place, ref, mail) for each that was new, in the order given."""
+        rows, of = self._rows, self._of
+        self._rows, self._of, self._bodies = [], [], []
+        if not rows:
+            return
+        insert = insert_for(self._connection, schema.outbox).on_conflict_do_nothing()
+        made = self._connection.execute(insert.returning(_o.id, *(_o[name] for name in _KEY)), rows).all()
+        ids = {tuple(row[1:]): row.id for row in made}
+        counted: dict[int, int] = {}
+        for row, (place, mail) in zip(rows, of, strict=True):
+            number = ids.pop(tuple(row[name] for name in _KEY), None)
+            if number is None:
+                continue
+            if mail.automatic and not mail.staff:
+                minute = minute_of(row["created_at"])
+                counted[minute] = counted.get(minute, 0) + 1
+            held = row["state"] == "hold"
+            yield place, OutboxRef(number, row["ticket"], mail.kind, mail.recipient, mail.message_id, held), mail
+        self._count(counted)
+
+    def _count(self, counted: dict[int, int]) -> None:
+        """The breaker's count, in the transaction that writes the rows (RELIABILITY 4.6)."""
+        if not counted:
+            return
+        insert = insert_for(self._connection, schema.tally)
+        total = schema.tally.c.mails + insert.excluded.mails
+        self._connection.execute(
+            insert.on_conflict_do_update(index_elements=["minute"], set_={"mails": total}),
+            [{"minute": minute, "mails": mails} for minute, mails in counted.items()],
+        )

@@ -1,0 +1,284 @@
+"""Intake: kept mail that waits for its outcome, and the IMAP ledger written in the same commit (G1–G4)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Row
+
+from gateway.model import Envelope, Intake, LedgerRow, Outcome, Received, Source
+from gateway.store import schema
+from gateway.store.blobs import BlobDamaged, Blobs, Packed, put
+from gateway.store.sets import insert_for, insert_rows, select_in
+
+CLAIM_OCTETS = 64 * 1024 * 1024  # raw mail handed out at once; at least one message
+
+_i = schema.intake.c
+_b = schema.blob.c
+_l = schema.imap_ledger.c
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """One message on its way in; its octets are packed already."""
+
+    received: Received
+    packed: Packed
+
+
+@dataclass(frozen=True, slots=True)
+class Mishap:
+    """A reading try that failed, or a message to be set aside."""
+
+    intake_id: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerState:
+    """What the ledger knows of one folder. `highest`: the highest UID that has any outcome, 0 for none."""
+
+    uidvalidity: int
+    highest: int
+    _known: Callable[[int, Collection[int]], set[int]] = field(repr=False)
+
+    def uids(self, uidvalidity: int, uids: Collection[int]) -> set[int]:
+        """Those of `uids` that have an outcome under `uidvalidity`."""
+        return self._known(uidvalidity, uids)
+
+
+# --- writing: handlers of the group commit --------------------------------------------------------------------------
+
+
+def keep(connection: Connection, jobs: Sequence[Kept]) -> list[int]:
+    """Intake rows, blobs and ledger rows. A known key gives the id it has; the same key with other octets is other
+    mail (RELIABILITY fault 37) and gets a row of its own."""
+    put(connection, [job.packed for job in jobs])
+    wanted = [key for job in jobs for key in _keys(job)]
+    rows = select_in(connection, sa.select(_i.id, _i.key, _i.sha256), _i.key, wanted)
+    known: dict[str, tuple[bytes, int]] = {row.key: (row.sha256, row.id) for row in rows}
+    ids: list[int] = [0] * len(jobs)
+    fresh: list[tuple[int, str | None]] = []
+    for place, job in enumerate(jobs):
+        key, found = _place_of(job, known)
+        ids[place] = found
+        if not found:
+            fresh.append((place, key))
+            if key is not None:
+                known[key] = (job.packed.sha256, -1 - place)
+    made = _insert(connection, [(jobs[place], key) for place, key in fresh])
+    for (place, _), number in zip(fresh, made, strict=True):
+        ids[place] = number
+    write_ledger(connection, [job.received.ledger for job in jobs if job.received.ledger is not None])
+    return [ids[-1 - number] if number < 0 else number for number in ids]
+
+
+def _keys(job: Kept) -> list[str]:
+    key = job.received.key
+    return [] if key is None else [key, f"{key}#{job.packed.sha256.hex()}"]
+
+
+def _place_of(job: Kept, known: Mapping[str, tuple[bytes, int]]) -> tuple[str | None, int]:
+    """The key to store under, and the id of the row that is there already (negative: in this very group) or 0."""
+    keys = _keys(job)
+    for key in keys:
+        if key not in known:
+            return key, 0
+        sha256, number = known[key]
+        if sha256 == job.packed.sha256:
+            return key, number
+    return None, 0
+
+
+def _insert(connection: Connection, jobs: Sequence[tuple[Kept, str | None]]) -> list[int]:
+    rows = [
+        {
+            "key": key,
+            "source": job.received.source.value,
+            "envelope": asdict(job.received.envelope),
+            "sha256": job.packed.sha256,
+            "size": job.packed.size,
+            "received_at": job.received.at,
+            "quiet": job.received.quiet,
+            "confirmed": False,
+            "released": False,
+            "attempts": 0,
+            "state": "waiting",
+            "reason": "",
+            "digest": "",
+        }
+        for job, key in jobs
+    ]
+    if not rows:
+        return []
+    insert = sa.insert(schema.intake).returning(_i.id, sort_by_parameter_order=True)
+    return list(connection.execute(insert, rows).scalars())
+
+
+def write_ledger(connection: Connection, rows: Iterable[LedgerRow]) -> None:
+    """Adds or changes outcomes; "kept" is for good."""
+    values = [asdict(row) for row in rows]
+    if not values:
+        return
+    insert = insert_for(connection, schema.imap_ledger)
+    outcome = sa.case((_l.outcome == "kept", _l.outcome), else_=insert.excluded.outcome)
+    connection.execute(
+        insert.on_conflict_do_update(
+            index_elements=["mailbox", "folder", "uidvalidity", "uid"], set_={"outcome": outcome}
+        ),
+        values,
+    )
+    folders = {
+        (row["mailbox"], row["folder"]): {key: row[key] for key in ("mailbox", "folder", "uidvalidity")}
+        for row in values
+    }
+    current = insert_for(connection, schema.imap_folder)
+    connection.execute(
+        current.on_conflict_do_update(
+            index_elements=["mailbox", "folder"], set_={"uidvalidity": current.excluded.uidvalidity}
+        ),
+        list(folders.values()),
+    )
+
+
+def write_ledgers(connection: Connection, jobs: Sequence[Sequence[LedgerRow]]) -> list[None]:
+    write_ledger(connection, [row for job in jobs for row in job])
+    return [None] * len(jobs)
+
+
+def note_attempts(connection: Connection, jobs: Sequence[Mishap]) -> list[int]:
+    """Counts a failed try for each; gives the counts."""
+    connection.execute(
+        sa.update(schema.intake)
+        .where(_i.id == sa.bindparam("of"))
+        .values(attempts=_i.attempts + 1, reason=sa.bindparam("why")),
+        [{"of": job.intake_id, "why": printable(job.reason)} for job in jobs],
+    )
+    rows = select_in(connection, sa.select(_i.id, _i.attempts), _i.id, [job.intake_id for job in jobs])
+    counts = {row.id: int(row.attempts) for row in rows}
+    return [counts.get(job.intake_id, 0) for job in jobs]
+
+
+def quarantine(connection: Connection, jobs: Sequence[Mishap]) -> list[None]:
+    """Sets waiting mail aside: the outcome is on record, the octets stay (law 2)."""
+    now = datetime.now(UTC)
+    connection.execute(
+        sa.update(schema.intake)
+        .where(_i.id == sa.bindparam("of"), _i.state == "waiting")
+        .values(state="quarantined", reason=sa.bindparam("why"), done_at=now),
+        [{"of": job.intake_id, "why": printable(job.reason)} for job in jobs],
+    )
+    insert_rows(
+        connection,
+        schema.decision,
+        [
+            {
+                "intake_id": job.intake_id,
+                "door": "",
+                "outcome": Outcome.QUARANTINED.value,
+                "ticket": None,
+                "reasons": [job.reason],
+                "rules": [],
+                "facts": {},
+                "rulebook": "",
+                "at": now,
+            }
+            for job in jobs
+        ],
+    )
+    return [None] * len(jobs)
+
+
+def let_out(connection: Connection, jobs: Sequence[int]) -> list[bool]:
+    """Puts quarantined mail back into the queue, tries forgotten; False where there is none of that id."""
+    rows = select_in(connection, sa.select(_i.id).where(_i.state == "quarantined"), _i.id, jobs)
+    held = {row.id for row in rows}
+    if held:
+        connection.execute(
+            sa.update(schema.intake)
+            .where(_i.id == sa.bindparam("of"))
+            .values(state="waiting", released=True, attempts=0, done_at=None),
+            [{"of": number} for number in held],
+        )
+    return [number in held for number in jobs]
+
+
+def printable(text: str) -> str:
+    """Bounded text that any database takes."""
+    return text.encode("utf-8", "replace").decode("utf-8").replace("\x00", "�")[:1000]
+
+
+# --- reading --------------------------------------------------------------------------------------------------------
+
+
+def waiting_ids(connection: Connection, passed: Collection[int], limit: int) -> list[int]:
+    """The oldest waiting rows that are not in `passed`, as many as may be handed out at once."""
+    query = sa.select(_i.id, _i.size).where(_i.state == "waiting").order_by(_i.id).limit(limit + len(passed))
+    ids: list[int] = []
+    octets = 0
+    for row in connection.execute(query):
+        if row.id in passed:
+            continue
+        octets += row.size
+        if len(ids) == limit or (ids and octets > CLAIM_OCTETS):
+            break
+        ids.append(row.id)
+    return ids
+
+
+def load(connection: Connection, blobs: Blobs, ids: Collection[int]) -> tuple[list[Intake], list[Mishap]]:
+    """The messages in order of arrival, and those whose kept octets cannot be read."""
+    query = sa.select(schema.intake, _b.codec, _b.content).join(schema.blob, _b.sha256 == _i.sha256)
+    found: list[Intake] = []
+    damaged: list[Mishap] = []
+    for row in sorted(select_in(connection, query, _i.id, ids), key=lambda row: row.id):
+        try:
+            found.append(_intake(row, blobs.unpack(row.sha256, row.codec, row.content)))
+        except BlobDamaged as error:
+            damaged.append(Mishap(row.id, f"the kept octets cannot be read: {error}"))
+    return found, damaged
+
+
+def _intake(row: Row[Any], raw: bytes) -> Intake:
+    envelope = {**row.envelope, "rcpt_to": tuple(row.envelope["rcpt_to"])}
+    return Intake(
+        id=row.id,
+        source=Source(row.source),
+        envelope=Envelope(**envelope),
+        raw=raw,
+        at=row.received_at,
+        quiet=row.quiet,
+        attempts=row.attempts,
+        confirmed=row.confirmed,
+        released=row.released,
+    )
+
+
+def waiting(connection: Connection) -> tuple[int, datetime | None]:
+    """How many wait, and since when the oldest of them."""
+    query = sa.select(sa.func.count(), sa.func.min(_i.received_at)).where(_i.state == "waiting")
+    count, oldest = connection.execute(query).one()
+    return int(count), oldest
+
+
+def ledger_state(
+    connection: Connection, mailbox: str, folder: str, known: Callable[[int, Collection[int]], set[int]]
+) -> LedgerState | None:
+    of_folder = schema.imap_folder.c
+    query = sa.select(of_folder.uidvalidity).where(of_folder.mailbox == mailbox, of_folder.folder == folder)
+    validity = connection.execute(query).scalar()
+    if validity is None:
+        return None
+    highest = sa.select(sa.func.max(_l.uid)).where(
+        _l.mailbox == mailbox, _l.folder == folder, _l.uidvalidity == validity
+    )
+    return LedgerState(int(validity), int(connection.execute(highest).scalar() or 0), known)
+
+
+def known_uids(connection: Connection, mailbox: str, folder: str, uidvalidity: int, uids: Collection[int]) -> set[int]:
+    query = sa.select(_l.uid).where(_l.mailbox == mailbox, _l.folder == folder, _l.uidvalidity == uidvalidity)
+    return {int(row.uid) for row in select_in(connection, query, _l.uid, uids)}

@@ -1,0 +1,134 @@
+"""One writer, self-clocking: what is ready goes into one transaction; while it commits the next group gathers.
+
+No timer, so no latency at low load; one fsync for a whole group at high load (PERFORMANCE, architecture moves 3).
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy.engine import Connection, Engine
+
+from gateway.store.errors import StoreBroken, StoreUnavailable, store_error
+
+Handler = Callable[[Connection, Sequence[Any]], Sequence[Any]]
+"""Writes a batch of jobs of one kind. Gives one result for each job, in order; a result that is an exception is
+that job's own (nothing of it was written). Raising fails the batch."""
+
+MOST = 512  # jobs in one group
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    kind: str
+    content: Any
+    future: Future[Any]
+
+
+class GroupCommit:
+    """The only thread that writes. A job's future resolves after COMMIT has returned: synced, or an exception.
+
+    A group that fails is tried again job by job, so that one bad job never fails its neighbours.
+    A future that is cancelled before its group begins is not written.
+    """
+
+    def __init__(self, engine: Engine, handlers: Mapping[str, Handler]) -> None:
+        self._engine = engine
+        self._handlers = dict(handlers)
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._gate = threading.Lock()
+        self._closed = False
+        self._connection: Connection | None = None
+        self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
+        self._thread.start()
+
+    def submit(self, kind: str, content: Any, future: Future[Any] | None = None) -> Future[Any]:
+        """Queues one job. After `close` the future fails with StoreUnavailable."""
+        future = future or Future()
+        with self._gate:
+            if not self._closed:
+                self._jobs.put(_Job(kind, content, future))
+                return future
+        future.set_exception(StoreUnavailable("the store is closed"))
+        return future
+
+    def close(self) -> None:
+        """Writes what is queued, then ends the thread."""
+        with self._gate:
+            if not self._closed:
+                self._closed = True
+                self._jobs.put(None)
+        self._thread.join()
+
+    def _run(self) -> None:
+        more = True
+        while more:
+            group, more = self._gather()
+            live = [job for job in group if job.future.set_running_or_notify_cancel()]
+            if live:
+                self._settle(live)
+        self._drop_connection()
+
+    def _gather(self) -> tuple[list[_Job], bool]:
+        group: list[_Job] = []
+        try:
+            job = self._jobs.get()
+            while job is not None:
+                group.append(job)
+                if len(group) == MOST:
+                    return group, True
+                job = self._jobs.get_nowait()
+        except queue.Empty:
+            return group, True
+        return group, False
+
+    def _settle(self, group: list[_Job]) -> None:
+        try:
+            outcomes = self._write(group)
+        except BaseException as error:  # noqa: BLE001 - whatever it is, somebody waits for an answer
+            self._drop_connection()
+            found = store_error(error)
+            if len(group) > 1 and not _hopeless(found):
+                for job in group:
+                    self._settle([job])
+                return
+            outcomes = [found] * len(group)
+        for job, outcome in zip(group, outcomes, strict=True):
+            if isinstance(outcome, BaseException):
+                job.future.set_exception(outcome)
+            else:
+                job.future.set_result(outcome)
+
+    def _write(self, group: list[_Job]) -> list[Any]:
+        """One BEGIN IMMEDIATE … COMMIT. Kinds run in the order in which the handlers were given."""
+        if self._connection is None:
+            self._connection = self._engine.connect()
+        outcomes: list[Any] = [None] * len(group)
+        with self._connection.begin():
+            for kind, handler in self._handlers.items():
+                places = [place for place, job in enumerate(group) if job.kind == kind]
+                if places:
+                    results = handler(self._connection, [group[place].content for place in places])
+                    for place, result in zip(places, results, strict=True):
+                        outcomes[place] = result
+        return outcomes
+
+    def _drop_connection(self) -> None:
+        """After a fault the next group gets a fresh connection: SQLite may go on failing on the old one (F19)."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            try:
+                connection.invalidate()
+                connection.close()
+            except Exception as error:  # noqa: BLE001 - it is being thrown away because it is faulty
+                del error
+
+
+def _hopeless(error: BaseException) -> bool:
+    """Whether trying the jobs one by one would only meet the same fault again."""
+    return isinstance(error, StoreBroken) or (isinstance(error, StoreUnavailable) and not error.full)
