@@ -78,14 +78,14 @@ def read_mailbox(text: str) -> str | None:
     """One address without brackets, source route removed (RFC 5321 §4.1.1.3, appendix C); None if it is none."""
     text = _ROUTE.sub("", text, count=1) if text.startswith("@") else text
     match = _MAILBOX.fullmatch(text)
-    if not match:
+    if not match or not text.isprintable():
         return None
-    local, domain = match[1], match[2]
+    domain = match[2]
     if domain.startswith("["):
         return text if _is_literal(domain) else None
     if domain.isascii():
         return text.rstrip(".") if _STRICT_DOMAIN.fullmatch(domain) else None
-    return text if domain.isprintable() and local.isprintable() and ".." not in domain else None
+    return text if ".." not in domain and domain.strip(".-") == domain else None
 
 
 def is_relay_form(address: str) -> bool:

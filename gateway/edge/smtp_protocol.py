@@ -241,11 +241,14 @@ class Conversation(SMTP):
         assert isinstance(transport, asyncio.Transport)  # noqa: S101  # for the type checker: SMTP is a stream
         self._discarded = 0
         self.loop.call_later(_LINGER, transport.abort)
-        if transport.can_write_eof():
+        if not transport.can_write_eof():
+            transport.close()
+            return
+        try:
             transport.write_eof()
             transport.resume_reading()
-        else:
-            transport.close()
+        except OSError:  # the client was quicker
+            transport.abort()
 
     # --- time -------------------------------------------------------------------------------------------------
 
