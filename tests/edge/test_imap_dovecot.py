@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from imapclient import IMAPClient
 
 from gateway.edge import imap_folder, imap_session
 from gateway.edge.imap_in import ImapPoller, LoginRefused, NotReady, Polled
@@ -166,10 +167,8 @@ def test_kept_mail_is_moved_after_its_commit(
     shared_dovecot: Dovecot, user: str, able: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if able == "UIDPLUS":  # Dovecot can MOVE; a server that cannot is played by not asking it
-        real = imap_session.IMAPClient.has_capability
-        monkeypatch.setattr(
-            imap_session.IMAPClient, "has_capability", lambda self, word: word != "MOVE" and real(self, word)
-        )
+        real = IMAPClient.has_capability
+        monkeypatch.setattr(IMAPClient, "has_capability", lambda self, word: word != "MOVE" and real(self, word))
     archive = "Kho/Đã nhận"
     memory, made = polling(shared_dovecot, user, after="move", archive=archive, failed="Hỏng", max_size=50_000)
     with shared_dovecot.client(user) as other:  # somebody else's deleted mail must survive
@@ -187,9 +186,9 @@ def test_kept_mail_is_moved_after_its_commit(
 def test_a_server_that_can_neither_move_nor_expunge_by_uid_loses_nothing(
     shared_dovecot: Dovecot, user: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = imap_session.IMAPClient.has_capability
+    real = IMAPClient.has_capability
     monkeypatch.setattr(
-        imap_session.IMAPClient,
+        IMAPClient,
         "has_capability",
         lambda self, word: word not in ("MOVE", "UIDPLUS") and real(self, word),
     )

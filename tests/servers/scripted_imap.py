@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import socket
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable
 from types import TracebackType
@@ -16,9 +17,9 @@ Answer = bytes | None  # None: hang up
 class ScriptedImap:
     """One folder, INBOX, with `mails` by UID. Takes any login.
 
-    `body(uid, tries)` gives the octets after "BODY[] " for the n-th time (from 1) that a body is asked for, or None to
-    hang up; `idle(times)` what is sent in the n-th IDLE after the continuation: octets, None to hang up, or b"" for
-    nothing, ever. `commands` are the lines that came in.
+    `body(uid, tries)` gives the octets after "BODY[] " for the n-th time (from 1) that a body is asked for, or another
+    item that begins with "FLAGS", or None to hang up. `idle(times)` gives what is sent in the n-th IDLE after the
+    continuation: octets, b"" for nothing, ever, or None to hang up. `commands` are the lines that came in.
     """
 
     def __init__(
@@ -32,7 +33,7 @@ class ScriptedImap:
         self.mails = mails
         self.commands: list[str] = []
         self.connections = 0
-        self._body = body or (lambda uid, tries: literal(mails[uid]))
+        self._body = body or (lambda uid, tries: literal(self.mails[uid]))
         self._idle = idle or (lambda times: b"")
         self._login = login or (lambda times: b"OK welcome")
         self._sizes = sizes or {}
@@ -87,7 +88,9 @@ class ScriptedImap:
             self._idle_tag = tag.encode()
             self._counts["idle"] += 1
             answer = self._idle(self._counts["idle"])
-            connection.sendall(b"+ idling\r\n" + (answer or b""))
+            connection.sendall(b"+ idling\r\n")
+            time.sleep(0.05)  # a packet of its own
+            connection.sendall(answer or b"")
             return answer is not None
         untagged = self._untagged(words)
         if untagged is None:
@@ -138,7 +141,8 @@ class ScriptedImap:
                 answer = self._body(uid, self._counts[uid])
                 if answer is None:
                     return None
-                out += b"* %d FETCH (UID %d BODY[] %s)\r\n" % (number, uid, answer)
+                item = answer if answer.startswith(b"FLAGS") else b"BODY[] " + answer
+                out += b"* %d FETCH (UID %d %s)\r\n" % (number, uid, item)
         return out
 
 
