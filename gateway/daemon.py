@@ -42,7 +42,7 @@ class Daemon:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._clock = Clock(settings.clock_speed)
+        self._clock = Clock(settings.clock_speed, settings.clock_start)
         self._parts: Parts = build_parts(settings, self._clock)
         store = self._parts.store
         self._desk = Desk(
@@ -236,6 +236,7 @@ class Daemon:
             "reload": lambda _: {"problems": self._reload()},
             "status": lambda _: {"status": self._parts.store.status(), "health": self._health()[1]},
             "quarantine-release": self._release,
+            "clock-speed": self._set_speed,
         }
 
     def _reload(self) -> list[str]:
@@ -243,6 +244,13 @@ class Daemon:
         problems = self._parts.rules.reload()
         systemd.notify("READY=1")
         return problems
+
+    def _set_speed(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        """For the demo: only a clock that was made to run fast may be changed."""
+        if self._settings.clock_speed == 1.0:
+            return {"error": "this desk keeps real time"}
+        self._clock.set_speed(float(arguments["speed"]))
+        return {"speed": self._clock.speed}
 
     def _release(self, arguments: dict[str, Any]) -> dict[str, Any]:
         self._parts.store.release_quarantined(int(arguments["id"]))

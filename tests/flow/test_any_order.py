@@ -1,0 +1,144 @@
+"""Law 4: the same tickets whatever the order of arrival (DECISIONS 17).
+
+Threads are drawn at random: who wrote, to whom in copy, with which evidence, which references survived. Each is played
+in its written order and in another, whole or in part, in groups and singly, with the clock ticking between. The
+partition of messages into tickets, with requester and department, must be the same.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from gateway.options import Caps
+from tests.flow.clients import mail
+from tests.flow.desk_under_test import START, DeskUnderTest
+
+ROUNDS = 1000
+PEOPLE = ("an@khach.example", "binh@khach.example", "chi@doitac.example", "wang@kehu.example")
+SUBJECTS = ("Hóa đơn tháng 11", "Tên miền không truy cập được", "网站打不开", "Logo for the new shop")
+DOORS = ("hotro@desk.example", "kinhdoanh@desk.example", "kythuat@desk.example")
+OPEN_CAPS = Caps(
+    acks_10min=10**9, acks_hour=10**9, acks_day=10**9, same_subject_3h=10**9, all_10min=10**9,
+    tickets_hour=10**9, breaker_hour=10**9,
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Letter:
+    name: str
+    author: str
+    to: str
+    cc: tuple[str, ...]
+    refs: tuple[str, ...]
+    proven: bool
+    subject: str
+    minute: int
+
+    def raw(self, run: str) -> bytes:
+        ids = [f"<{ref}.{run}@client.example>" for ref in self.refs]
+        headers = {"References": " ".join(ids), "In-Reply-To": ids[-1]} if ids else {}
+        if self.proven:
+            domain = self.author.split("@")[1]
+            headers |= {"Authentication-Results": f"mx.desk.example; dmarc=pass header.from={domain}"}
+        # each run has people of its own, so that one store serves them all
+        return mail(
+            sender=_own(self.author, run),
+            to=self.to,
+            cc=", ".join(_own(address, run) for address in self.cc),
+            subject=self.subject,
+            body=f"{self.name}: {self.subject}",
+            message_id=f"<{self.name}.{run}@client.example>",
+            date=START + timedelta(minutes=self.minute),
+            headers=headers,
+        )
+
+
+def _own(address: str, run: str) -> str:
+    user, domain = address.split("@")
+    return f"{user}.{run}@{domain}"
+
+
+def draw(random_: random.Random) -> list[Letter]:
+    """Two or three threads of one to five mails, some mails missing, some references trimmed."""
+    letters: list[Letter] = []
+    for thread in range(random_.randint(1, 3)):
+        people = random_.sample(PEOPLE, random_.randint(1, 3))
+        subject, door, proven = random_.choice(SUBJECTS), random_.choice(DOORS), random_.random() < 0.6
+        chain: dict[str, tuple[str, ...]] = {}
+        for number in range(random_.randint(1, 5)):
+            name = f"t{thread}m{number}"
+            parent = random_.choice([*chain]) if chain else None
+            refs = (*chain[parent], parent) if parent else ()
+            chain[name] = refs
+            kept = refs if random_.random() < 0.7 else refs[-1:]
+            author = people[0] if number == 0 else random_.choice(people)
+            others = tuple(person for person in people if person != author)
+            shown = "Re: " + subject if refs else subject
+            letters.append(Letter(name, author, door, others, kept, proven, shown, 10 * thread + number))
+    kept_letters = [letter for letter in letters if random_.random() < 0.9]
+    return kept_letters or letters
+
+
+Partition = frozenset[tuple[frozenset[str], str, str]]
+
+
+def play(desk: DeskUnderTest, letters: list[Letter], run: str, random_: random.Random | None) -> Partition:
+    """Feeds the letters in and returns who ended up with whom."""
+    before = {row["number"] for row in desk.tickets_light()}
+    for letter in letters:
+        alone = random_ is None or random_.random() < 0.5
+        desk.receive(letter.raw(run), [letter.to], settle=alone)
+        if random_ is not None and random_.random() < 0.2:
+            desk.pass_time(minutes=random_.randint(1, 20))
+    desk.settle()
+    return frozenset(
+        (
+            frozenset(m["message_id"].split(".")[0].strip("<") for m in row["messages"] if m["message_id"]),
+            (row["requester"] or "").replace(f".{run}@", "@"),
+            row["department"],
+        )
+        for row in desk.store.tickets({"after": max(before, default=0)}, "CTY")
+    )
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeskUnderTest]:
+    desk = DeskUnderTest(tmp_path_factory.mktemp("order"), caps=OPEN_CAPS)
+    yield desk
+    desk.close()
+
+
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize("share", range(4))
+def test_any_order_gives_the_same_tickets(desk: DeskUnderTest, share: int) -> None:
+    for number in range(share, ROUNDS, 4):
+        random_ = random.Random(number)
+        letters = draw(random_)
+        shuffled = random_.sample(letters, len(letters))
+        straight = play(desk, letters, f"s{number}", None)
+        other = play(desk, shuffled, f"p{number}", random_)
+        assert other == straight, f"seed {number}: {[letter.name for letter in shuffled]}"
+        desk.mails.clear()
+
+
+def test_the_draw_is_not_trivial() -> None:
+    """The threads drawn really have late parents, lost mails, several writers and several doors."""
+    drawn = [draw(random.Random(number)) for number in range(200)]
+    names = [{letter.name for letter in letters} for letters in drawn]
+    orphans = sum(1 for letters, have in zip(drawn, names, strict=True) for x in letters if set(x.refs) - have)
+    writers = sum(1 for letters in drawn if len({letter.author for letter in letters}) > 1)
+    assert orphans > 50
+    assert writers > 100
+
+
+def test_folder_is_used(tmp_path: Path) -> None:
+    """The desk under test writes where it is told and nowhere else."""
+    desk = DeskUnderTest(tmp_path)
+    desk.close()
+    assert (tmp_path / "desk.sqlite").exists()
