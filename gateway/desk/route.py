@@ -1,0 +1,158 @@
+"""Which department, which class, and what else the rules say of one mail, with every reason. Pure.
+
+Rules are tried from top to bottom. Tags and notify are unions; of every other field the first rule that sets it wins;
+later rules see what earlier ones have set (DECISIONS 20). Mail at a department's own address goes to that department
+unless a rule sets another; the last rule of the rulebook fills in what is still open and does not overrule that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, NamedTuple
+
+from gateway.desk.conditions import WHY, Seen
+from gateway.desk.departments import NORMAL
+from gateway.desk.rulebook import ROLES, CompiledRule, Rulebook
+from gateway.model import Envelope, Json, Reading, address_key
+
+_FIRST_WINS = ("department", "priority", "template", "survey", "quarantine", "language")
+DOOR = "door"  # in `set_by`: the mail was addressed to the department
+
+
+class RuleTrace(NamedTuple):
+    """One rule tried: whether it held, and the condition that decided it with the value seen (bounded)."""
+
+    name: str
+    place: str  # "rules.yaml:12"
+    held: bool
+    why: str
+
+
+@dataclass(frozen=True)
+class Routed:
+    """What the rules say. `language` and `template` are "" where no rule sets one."""
+
+    department: str
+    priority: str
+    tags: tuple[str, ...]
+    notify: tuple[str, ...]  # addresses, lower case
+    language: str
+    template: str
+    survey: bool
+    quarantine: bool
+    stopped_by: str  # "rules.yaml:12 name" of the rule that ended the search, or ""
+    set_by: Mapping[str, str]  # field → "rules.yaml:12 name", "door", or "department" for its own setting
+    fired: Json  # the rules that held and what each set, for storage
+    _tried: Callable[[], tuple[RuleTrace, ...]] = field(repr=False, compare=False)
+
+    @cached_property
+    def trace(self) -> tuple[RuleTrace, ...]:
+        """Every rule tried, in order. Computed when asked for (DECISIONS 21); always the same."""
+        return self._tried()
+
+
+def route(rulebook: Rulebook, reading: Reading, envelope: Envelope, door: str, on: str) -> Routed:
+    """Decides one mail at one door ("" for a general address). `on`: "new" or "reply"."""
+    run = _Run(rulebook, reading, envelope, door, on)
+    run.decide()
+
+    def tried() -> tuple[RuleTrace, ...]:
+        again = _Run(rulebook, reading, envelope, door, on)
+        again.trace = []
+        again.decide()
+        return tuple(again.trace)
+
+    department = rulebook.departments[run.fields["department"]]
+    if "survey" not in run.fields:
+        run.fields["survey"] = department.survey
+        run.set_by["survey"] = "department"
+    return Routed(
+        department=department.name,
+        priority=run.fields.get("priority", NORMAL),
+        tags=tuple(run.seen.tags),
+        notify=tuple(
+            dict.fromkeys(address for word in run.notify for address in _people(rulebook, department.name, word))
+        ),
+        language=run.fields.get("language", ""),
+        template=run.fields.get("template", ""),
+        survey=run.fields["survey"],
+        quarantine=run.fields.get("quarantine", False),
+        stopped_by=run.stopped_by,
+        set_by=run.set_by,
+        fired=run.fired,
+        _tried=tried,
+    )
+
+
+def _people(rulebook: Rulebook, department: str, word: str) -> tuple[str, ...]:
+    """`leads` and `managers` are those of the department that was found."""
+    found = rulebook.departments[department]
+    if word in ROLES:
+        return found.leads if word == "leads" else found.managers
+    return (address_key(word),)
+
+
+class _Run:
+    """One pass over the rules."""
+
+    def __init__(self, rulebook: Rulebook, reading: Reading, envelope: Envelope, door: str, on: str) -> None:
+        self.rulebook = rulebook
+        self.door = door if door in rulebook.departments else ""
+        self.on = on
+        self.seen = Seen(rulebook.texts, reading, envelope)
+        self.fields: dict[str, Any] = {}
+        self.notify: list[str] = []
+        self.set_by: dict[str, str] = {}
+        self.fired: list[Json] = []
+        self.stopped_by = ""
+        self.trace: list[RuleTrace] | None = None
+
+    def decide(self) -> None:
+        for rule in self.rulebook.rules:
+            if rule.last:
+                self._close(rule)
+            elif self.stopped_by:
+                self._note(rule, False, f"not tried: {self.stopped_by} said stop")
+            elif rule.on not in ("any", self.on):
+                self._note(rule, False, f"for mail of kind '{rule.on}', this is '{self.on}'")
+            else:
+                held = rule.test.holds(self.seen)
+                self._note(rule, held)
+                if held:
+                    self._apply(rule)
+
+    def _close(self, rule: CompiledRule) -> None:
+        """The last rule: the door, where no rule has set a department, then what is still open."""
+        if "department" not in self.fields and self.door:
+            self.fields["department"] = self.seen.department = self.door
+            self.set_by["department"] = DOOR
+        applies = rule.on in ("any", self.on) or "department" not in self.fields
+        self._note(rule, applies, "always" if applies else f"for mail of kind '{rule.on}', this is '{self.on}'")
+        if applies:
+            self._apply(rule)
+
+    def _note(self, rule: CompiledRule, held: bool, why: str = "") -> None:
+        if self.trace is not None:
+            self.trace.append(RuleTrace(rule.name, rule.place, held, (why or rule.test.why(self.seen))[:WHY]))
+
+    def _apply(self, rule: CompiledRule) -> None:
+        effect, by = rule.effect, f"{rule.place} {rule.name}"
+        did: dict[str, Json] = {}
+        for name in _FIRST_WINS:
+            value = getattr(effect, name)
+            if value is not None and name not in self.fields:
+                self.fields[name] = did[name] = value
+                self.set_by[name] = by
+        self.seen.department = self.fields.get("department", "")
+        self.seen.priority = self.fields.get("priority", "")
+        for name, words, have in (("tags", effect.tags, self.seen.tags), ("notify", effect.notify, self.notify)):
+            fresh = [word for word in dict.fromkeys(words) if word not in have]
+            if fresh:
+                have += fresh
+                did[name] = list[Json](fresh)
+                self.set_by[name] = f"{self.set_by[name]}, {by}" if name in self.set_by else by
+        if effect.stop and not rule.last:
+            self.stopped_by = by
+        self.fired.append({"rule": rule.name, "place": rule.place, "set": did})
