@@ -1,0 +1,50 @@
+# make demo   a whole desk on loopback, no root needed
+# make test   everything that must hold; installs what the tests need when run by root
+# See docs/development.md.
+
+PYTHON ?= python3
+JOBS ?= 2
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: help demo test lint clean python
+
+help:
+	@echo "make demo    run a whole desk on this machine (no root, no server packages)"
+	@echo "make test    lint, types and all tests, against real mail servers"
+	@echo "make lint    ruff and mypy alone"
+	@echo "make clean   remove what these made"
+
+demo: $(VENV)/.stamp-run
+	@$(BIN)/python -m gateway demo
+
+test: python
+	@bash .ci/install-test-needs.sh
+	@$(MAKE) --no-print-directory $(VENV)/.stamp-test
+	@JOBS=$(JOBS) bash .ci/check all
+
+lint: $(VENV)/.stamp-test
+	@bash .ci/check lint
+
+clean:
+	rm -rf $(VENV) demo-state build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	  echo "Python 3.11 or later is needed; \"$(PYTHON)\" is $$($(PYTHON) --version 2>&1 || echo missing)."; \
+	  echo "On Debian 12 or later: apt-get install git make python3-venv. Another one: make PYTHON=python3.12 ..."; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	  echo "\"$(PYTHON)\" cannot make virtual environments. On Debian: apt-get install python3-venv"; exit 1; }
+
+$(VENV)/.stamp-run: pyproject.toml | python
+	@echo "Installing the libraries into $(VENV) (once; a minute or so) ..."
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
+	@touch $@
+
+$(VENV)/.stamp-test: pyproject.toml | python
+	@echo "Installing the libraries and the test tools into $(VENV) (once; a minute or so) ..."
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test]'
+	@touch $@ $(VENV)/.stamp-run
