@@ -1,0 +1,207 @@
+"""Signed reply addresses and signed Message-IDs: what routes an answer home without a subject tag.
+
+`support+<purpose><kid><number>.<party>.<day>.<mac>@desk.example` and
+`<<purpose><kid><number>.<party>.<day>.<mac>.<nonce>@desk.example>`, all in lower-case base32 (RFC 4648 alphabet).
+Relays change case, so reading is case-insensitive. `number` and `day` are integers in base 32 without leading zeros,
+`party` is 48 bits of HMAC-SHA256(key, "party" + address), `mac` 80 bits of HMAC-SHA256 over length-prefixed fields.
+The number of signed fields differs (a Message-ID adds its nonce), so a Message-ID, which everybody on the thread can
+read, cannot be rewritten into a signed address.
+
+A token routes; it does not authenticate: `own` says only that From names the address it was given to.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import re
+from datetime import UTC, date, datetime
+
+from gateway.model import Purpose, Token, TokenCheck, address_key
+from gateway.options import Keys
+
+_DIGITS = "abcdefghijklmnopqrstuvwxyz234567"
+_VALUES = {digit: value for value, digit in enumerate(_DIGITS)}
+_EPOCH = date(2020, 1, 1).toordinal()
+_MAX_NUMBER = 10**12 - 1  # subject tags have 1 to 12 digits
+_MAX_DAY = 32**4 - 1
+_MAX_LOCAL = 64  # RFC 5321 §4.5.3.1.1
+_EXTENSION = 43  # "+", purpose, kid, number (8), ".", party (10), ".", day (3), ".", mac (16)
+_LONGEST = 1000  # octets of an address or Message-ID worth reading
+
+_PURPOSES = "".join(purpose.value for purpose in Purpose)
+_FIELDS = (
+    rf"([{_PURPOSES}])([a-z2-7])([b-z2-7][a-z2-7]{{0,8}})"
+    r"\.([a-z2-7]{10})\.(a|[b-z2-7][a-z2-7]{0,3})\.([a-z2-7]{16})"
+)
+_EXTENSION_FORM = re.compile(_FIELDS)
+_ID_FORM = re.compile(_FIELDS + r"\.([a-z0-9]{1,40})")
+_NONCE = re.compile(r"[a-z0-9]{1,40}")
+_ANYWHERE = re.compile(rf"\+{_FIELDS}@", re.IGNORECASE | re.ASCII)
+
+
+def day_of(instant: datetime) -> int:
+    """Days since 2020-01-01 UTC of an aware instant."""
+    return instant.astimezone(UTC).toordinal() - _EPOCH
+
+
+def new_key(octets: bytes) -> tuple[str, bytes]:
+    """A signing key `(kid, key)` from at least 32 random octets. Two keys may share a kid: both are then tried.
+
+    Raises ValueError for fewer octets.
+    """
+    if len(octets) < 32:
+        raise ValueError("a signing key needs at least 32 octets")
+    digest = hashlib.sha256(b"kid" + octets).digest()
+    return _DIGITS[digest[0] % 32], octets
+
+
+def fits(base: str) -> bool:
+    """Whether signed addresses on this base keep their local part within 64 octets (bases up to 20 characters do)."""
+    local = base.rpartition("@")[0]
+    return 0 < len(local.encode()) <= _MAX_LOCAL - _EXTENSION
+
+
+def sign_address(base: str, purpose: Purpose, number: int, address: str, day: int, keys: Keys) -> str:
+    """The signed form of `base` given to `address`, valid through `day`.
+
+    Raises ValueError when number or day are out of range or the local part would exceed 64 octets.
+    """
+    local, at, domain = base.rpartition("@")
+    if not (local and at and domain):
+        raise ValueError(f"not an address: {base!r}")
+    kid, key = keys.newest
+    fields = _sign(purpose, number, address, day, kid, key, None)
+    signed = f"{local}+{fields}"
+    if len(signed.encode()) > _MAX_LOCAL:
+        raise ValueError(f"local part over {_MAX_LOCAL} octets: {signed!r}")
+    return f"{signed}@{domain}"
+
+
+def check_address(address: str, author: str, today: int, keys: Keys) -> TokenCheck | None:
+    """The token in a recipient address, None unless its signature verifies. `author` is the From address or ""."""
+    extension = _extension(address)
+    match = _EXTENSION_FORM.fullmatch(extension) if extension else None
+    return _check(match, None, author, today, keys, "recipient") if match else None
+
+
+def address_purpose(address: str) -> Purpose | None:
+    """The purpose an address of token form claims; nothing is verified."""
+    extension = _extension(address)
+    match = _EXTENSION_FORM.fullmatch(extension) if extension else None
+    return Purpose(match.group(1)) if match else None
+
+
+def bare_address(address: str) -> str:
+    """The address without an extension of token form; any other address unchanged."""
+    if address_purpose(address) is None:
+        return address
+    local, _, domain = address.rpartition("@")
+    return f"{local.rpartition('+')[0]}@{domain}"
+
+
+def holds_token(text: str) -> bool:
+    """Whether an address of token form stands anywhere in a text."""
+    return _ANYWHERE.search(text) is not None
+
+
+def sign_message_id(domain: str, purpose: Purpose, number: int, address: str, day: int, nonce: str, keys: Keys) -> str:
+    """A Message-ID (RFC 5322 §3.6.4) with angle brackets, bound to the address the mail goes to.
+
+    `nonce` is 1 to 40 of a-z and 0-9 and must differ between mails. Raises ValueError as `sign_address` does.
+    """
+    if not _NONCE.fullmatch(nonce):
+        raise ValueError(f"nonce must be 1 to 40 of a-z, 0-9: {nonce!r}")
+    kid, key = keys.newest
+    return f"<{_sign(purpose, number, address, day, kid, key, nonce)}.{nonce}@{domain}>"
+
+
+def check_message_id(message_id: str, author: str, today: int, keys: Keys) -> TokenCheck | None:
+    """The token in a Message-ID of ours, None unless its signature verifies."""
+    match = _id_match(message_id)
+    return _check(match, match.group(7), author, today, keys, "reference") if match else None
+
+
+def looks_own(message_id: str, domain: str) -> bool:
+    """Whether a Message-ID has the form of ours and our domain; nothing is verified."""
+    if _id_match(message_id) is None:
+        return False
+    return message_id.strip().strip("<>").rpartition("@")[2].lower() == domain.lower()
+
+
+def party_matches(token: Token, address: str, keys: Keys) -> bool:
+    """Whether the token was given to this address; False when its key is no longer known."""
+    found = False
+    for kid, key in keys.keys:
+        if kid == token.kid:
+            found |= hmac.compare_digest(_party(key, address), token.party)
+    return found
+
+
+def _extension(address: str) -> str:
+    """What follows the last "+" of the local part, lower case, "" if nothing of ours can be there."""
+    text = address.strip()
+    if len(text) > _LONGEST or not text.isascii():
+        return ""
+    return text.rpartition("@")[0].rpartition("+")[2].lower() if "+" in text else ""
+
+
+def _id_match(message_id: str) -> re.Match[str] | None:
+    text = message_id.strip()
+    if len(text) > _LONGEST or not text.isascii():
+        return None
+    local, at, domain = text.removeprefix("<").removesuffix(">").rpartition("@")
+    return _ID_FORM.fullmatch(local.lower()) if at and domain else None
+
+
+def _check(
+    match: re.Match[str], nonce: str | None, author: str, today: int, keys: Keys, where: str
+) -> TokenCheck | None:
+    letter, kid, number, party, day, mac = match.groups()[:6]
+    for known, key in keys.keys:
+        if known == kid and hmac.compare_digest(_mac(key, (letter, number, party, day), nonce), mac):
+            token = Token(Purpose(letter), _to_int(number), party, _to_int(day), kid)
+            own = bool(author) and hmac.compare_digest(_party(key, author), party)
+            return TokenCheck(token, today > token.day, own, where)
+    return None
+
+
+def _sign(purpose: Purpose, number: int, address: str, day: int, kid: str, key: bytes, nonce: str | None) -> str:
+    if not 0 < number <= _MAX_NUMBER:
+        raise ValueError(f"number out of range: {number}")
+    if not 0 <= day <= _MAX_DAY:
+        raise ValueError(f"day out of range: {day}")
+    fields = (purpose.value, _to_text(number), _party(key, address), _to_text(day))
+    return f"{purpose.value}{kid}{fields[1]}.{fields[2]}.{fields[3]}.{_mac(key, fields, nonce)}"
+
+
+def _mac(key: bytes, fields: tuple[str, ...], nonce: str | None) -> str:
+    signed = fields if nonce is None else (*fields, nonce)
+    octets = b"".join(len(field).to_bytes(4, "big") + field.encode("ascii") for field in signed)
+    return _base32(hmac.digest(key, octets, "sha256")[:10])
+
+
+def _party(key: bytes, address: str) -> str:
+    octets = b"party" + address_key(address).encode("utf-8", "surrogatepass")
+    return _base32(hmac.digest(key, octets, "sha256")[:6])
+
+
+def _base32(octets: bytes) -> str:
+    return base64.b32encode(octets).decode("ascii").rstrip("=").lower()
+
+
+def _to_text(value: int) -> str:
+    digits = ""
+    while True:
+        value, rest = divmod(value, 32)
+        digits = _DIGITS[rest] + digits
+        if not value:
+            return digits
+
+
+def _to_int(text: str) -> int:
+    value = 0
+    for digit in text:
+        value = value * 32 + _VALUES[digit]
+    return value
