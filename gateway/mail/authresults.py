@@ -1,0 +1,239 @@
+"""Authentication-Results (RFC 8601): a tolerant reader with strict trust.
+
+Which fields count. Headers are read from the top. Fields count down to the end of the block that our border host
+wrote, that is, until the first of:
+- a Received field whose `by` host is not one of the configured authserv-ids (so an internal hop that writes its own
+  Received line is to be listed too; without that, the mail merely proves less);
+- a Received field by a host that has already written one (the true line is above any forged one);
+- any Received field below the border's, which is the first one whose `from` is not itself a listed host.
+Received fields without a `from` clause above all of these are hand-overs inside one host and are passed over.
+Inside that block only fields of exactly a configured authserv-id count, compared without regard to case; a field
+without an authserv-id (Microsoft 365) never does.
+
+What they say. One verdict per method: if fields disagree on a method, that method says nothing. SPF alone never counts.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from gateway.mail.domains import aligned, normal_domain
+from gateway.model import address_key
+
+_MOST_FIELDS = 20
+_LONGEST = 16 * 1024
+_QUOTED_EQUALS = "\x00"  # an "=" that stood inside a quoted string separates nothing
+
+_BY = re.compile(r"(?:^|\s)by\s+([^\s;()]+)", re.IGNORECASE)
+_FROM = re.compile(r"^\s*from\s+([^\s;()]+)(?:\s*\(\s*([^()\s\[]*)[^()]*\))?", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class MethodResult:
+    """`dkim=pass header.d=example.org`: lower-case method, result and property names."""
+
+    method: str
+    result: str
+    properties: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """One field. `authserv_id` is "" where the writer left it out."""
+
+    authserv_id: str
+    results: tuple[MethodResult, ...]
+
+
+def read_results(value: str) -> Results | None:
+    """One Authentication-Results value; None when quotes or comments do not close, or it is over 16 KiB."""
+    segments = _segments(value) if len(value) <= _LONGEST else None
+    if not segments:
+        return None
+    head = segments[0]
+    named = bool(head) and "=" not in head[0]
+    found = (_method(words) for words in (segments[1:] if named else segments))
+    identity = head[0].replace(_QUOTED_EQUALS, "=") if named else ""
+    return Results(identity, tuple(result for result in found if result))
+
+
+def trusted_results(headers: Iterable[tuple[str, str]], authserv_ids: frozenset[str]) -> tuple[Results, ...]:
+    """The fields that count, by the rule above."""
+    ids = frozenset(name.lower() for name in authserv_ids if name)
+    fields = (read_results(value) for value in _border_block(headers, ids))
+    return tuple(field for field in fields if field and field.authserv_id.lower() in ids)[:_MOST_FIELDS]
+
+
+def vouched(headers: Iterable[tuple[str, str]], author: str, authserv_ids: frozenset[str]) -> str:
+    """How a host of ours vouches for the author's address: "dmarc=pass", "dkim=pass", "auth=pass", or ""."""
+    by_method: dict[str, list[MethodResult]] = {}
+    for field in trusted_results(headers, authserv_ids):
+        for result in field.results:
+            by_method.setdefault(result.method, []).append(result)
+    domain = author.rpartition("@")[2]
+    if _dmarc(by_method.get("dmarc", ()), domain):
+        return "dmarc=pass"
+    if _dkim(by_method.get("dkim", ()), domain):
+        return "dkim=pass"
+    if _auth(by_method.get("auth", ()), author):
+        return "auth=pass"
+    return ""
+
+
+def _dmarc(results: Sequence[MethodResult], domain: str) -> bool:
+    return _one_verdict(results) and {
+        normal_domain(_address(result.properties.get("header.from", "")).rpartition("@")[2]) for result in results
+    } == {normal_domain(domain)}
+
+
+def _dkim(results: Sequence[MethodResult], domain: str) -> bool:
+    return _one_verdict(results) and any(aligned(_signer(result), domain) for result in results)
+
+
+def _auth(results: Sequence[MethodResult], author: str) -> bool:
+    return _one_verdict(results) and {
+        address_key(_address(result.properties.get("smtp.auth", ""))) for result in results
+    } == {address_key(author)}
+
+
+def _one_verdict(results: Sequence[MethodResult]) -> bool:
+    return bool(results) and all(result.result == "pass" for result in results)
+
+
+def _signer(result: MethodResult) -> str:
+    """header.d, or the domain of header.i where only that is given (Gmail). Two that contradict say nothing."""
+    d = _address(result.properties.get("header.d", ""))
+    i = _address(result.properties.get("header.i", "")).rpartition("@")[2]
+    if d and i and not aligned(d, i):
+        return ""
+    return d or i
+
+
+def _address(value: str) -> str:
+    """QQ writes `<a@x.cn>`."""
+    return value.strip().removeprefix("<").removesuffix(">")
+
+
+def _border_block(headers: Iterable[tuple[str, str]], ids: frozenset[str]) -> Iterator[str]:
+    seen: set[str] = set()
+    beyond = False
+    for name, value in headers:
+        if name == "authentication-results":
+            yield value
+        elif name == "received":
+            by = _BY.search(value[:_LONGEST])
+            origin = _FROM.match(value[:_LONGEST])
+            host = by.group(1).lower().rstrip(".") if by else ""
+            if origin is None and not seen:
+                continue
+            if beyond or host not in ids or host in seen:
+                return
+            seen.add(host)
+            beyond = not _is_ours(origin, ids)
+
+
+def _is_ours(origin: re.Match[str] | None, ids: frozenset[str]) -> bool:
+    """The client is a listed host by the name it gave, and by its reverse name where one is written."""
+    if origin is None:
+        return False
+    reverse = (origin.group(2) or "").lower()
+    return origin.group(1).lower() in ids and (not reverse or not reverse.strip("0123456789.:") or reverse in ids)
+
+
+def _method(words: list[str]) -> MethodResult | None:
+    if not words or "=" not in words[0]:
+        return None
+    method, _, result = words[0].partition("=")
+    properties: dict[str, str] = {}
+    for word in words[1:]:
+        key, equals, value = word.partition("=")
+        if equals and _QUOTED_EQUALS not in key:
+            key = key.lower()
+            # a property given twice with two values says nothing
+            value = value.replace(_QUOTED_EQUALS, "=")
+            properties[key] = value if properties.get(key, value) == value else ""
+    return MethodResult(method.partition("/")[0].lower(), result.lower(), properties)
+
+
+def _segments(value: str) -> list[list[str]] | None:
+    """Words between semicolons, comments gone, quoted strings opened, blanks around "=" gone."""
+    segments: list[list[str]] = [[]]
+    for word in _words(value):
+        if word is None:
+            return None
+        if word == ";":
+            segments.append([])
+        else:
+            _append(segments[-1], word)
+    return segments
+
+
+def _append(words: list[str], word: str) -> None:
+    if words and (word.startswith("=") or words[-1].endswith("=")):
+        words[-1] += word
+    else:
+        words.append(word)
+
+
+def _words(value: str) -> Iterator[str | None]:
+    """Words and ";" in order; None and the end when a quote or comment does not close."""
+    word, quoted, position = "", False, 0
+    while position < len(value):
+        char = value[position]
+        if char == "(" or char in " \t\r\n;":
+            if word or quoted:
+                yield word
+            word, quoted = "", False
+            if char == ";":
+                yield ";"
+            position = _after_comment(value, position) if char == "(" else position + 1
+        elif char == '"':
+            text, position = _quoted(value, position)
+            word, quoted = word + text, True
+        else:
+            end = _PLAIN.match(value, position)
+            word += end.group() if end else char
+            position = end.end() if end else position + 1
+        if position < 0:
+            yield None
+            return
+    if word or quoted:
+        yield word
+
+
+_PLAIN = re.compile(r'[^(\s;"]+')
+
+
+def _after_comment(value: str, start: int) -> int:
+    """Position after the comment that opens at `start` (RFC 5322 §3.2.2: they nest), -1 if it does not close."""
+    depth, position = 0, start
+    while position < len(value):
+        char = value[position]
+        if char == "\\":
+            position += 1
+        elif char == "(":
+            depth += 1
+        elif char == ")":
+            depth -= 1
+            if not depth:
+                return position + 1
+        position += 1
+    return -1
+
+
+def _quoted(value: str, start: int) -> tuple[str, int]:
+    """The text of the quoted string that opens at `start`, and the position after it or -1."""
+    chars: list[str] = []
+    position = start + 1
+    while position < len(value):
+        char = value[position]
+        if char == '"':
+            return "".join(chars).replace("=", _QUOTED_EQUALS), position + 1
+        if char == "\\":
+            position += 1
+            char = value[position : position + 1]
+        chars.append(char)
+        position += 1
+    return "", -1
