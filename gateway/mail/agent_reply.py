@@ -1,0 +1,201 @@
+"""An agent's answer: everything above our own cut line, and nothing else (law 6). Doubt is reported, never guessed.
+
+The cut line is found by its mark wherever the client put it: quoted, indented, bold, in a table. Above it only what
+clients write directly over a quote is taken off: attribution, header block, separator, blank quote lines. Whatever of
+ours still stands in the result makes it `trouble`, so that it goes back to the agent instead of to the customer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gateway.mail.quoting import (
+    attribution_start,
+    header_block_end,
+    is_blank,
+    is_quoted,
+    is_rule,
+    label_of,
+    lines_of,
+    separator,
+    strip_mobile_signature,
+    strip_signature,
+    trimmed,
+    unquoted,
+)
+from gateway.mail.token import holds_token
+from gateway.model import Message
+
+_ROUNDS = 8
+_BLOCK = 24
+_WINDOW = 5
+_DECORATION = "*_|#[]()\"' \t\xa0\u3000"
+_INVISIBLE = dict.fromkeys(map(ord, "\xad\u200b\u200c\u200d\u2060\ufeff"))
+
+
+@dataclass(frozen=True, slots=True)
+class AgentText:
+    """What may go to the customer, if `trouble` is "".
+
+    `trouble`: "empty" (nothing was written and nothing attached), "below-the-line" (text stands below the cut line or
+    between its quotes, where it cannot be told from the quote), "internal-text" (text of ours is among it).
+    `cut`: the cut line was there.
+    """
+
+    text: str
+    trouble: str
+    cut: bool
+
+
+def agent_answer(message: Message, cut_mark: str, secrets: Sequence[str]) -> AgentText:
+    """The agent's words in `message`. `secrets` are fragments that must never reach a customer, in any spacing.
+
+    Raises ValueError when `cut_mark` is blank.
+    """
+    mark = cut_mark.strip()
+    if not mark:
+        raise ValueError("cut_mark is blank")
+    lines = lines_of(message.text)
+    at = next((index for index, line in enumerate(lines) if mark in line), None)
+    if at is None:
+        text, doubt = _without_line(lines)
+    else:
+        text, doubt = _above_line(lines, at, mark)
+    trouble = _trouble(text, doubt, bool(message.attachments), secrets)
+    return AgentText(text, trouble, at is not None)
+
+
+def _trouble(text: str, doubt: str, has_attachments: bool, secrets: Sequence[str]) -> str:
+    if _holds_secret(text, secrets):
+        return "internal-text"
+    if doubt:
+        return doubt
+    return "" if text or has_attachments else "empty"
+
+
+def _above_line(lines: list[str], at: int, mark: str) -> tuple[str, str]:
+    before = lines[at].partition(mark)[0]
+    head = lines[:at]
+    if before.strip(_DECORATION + ">＞"):
+        head = [*head, before]
+    text = _signed_off(_without_lead(head))
+    below = lines[at + 1 :]
+    if is_quoted(lines[at]) and _written_below(below, text):
+        return text, "below-the-line"
+    return text, ""
+
+
+def _without_line(lines: list[str]) -> tuple[str, str]:
+    """The agent took the quote away, or trimmed it: what is not quoted is the answer."""
+    kept: list[str] = []
+    for index, line in enumerate(lines):
+        if separator(line) == "reply" or (label_of(line) == "from" and header_block_end(lines, index)):
+            return "\n".join(trimmed(kept)), "internal-text"
+        if is_quoted(line):
+            if not (index and is_quoted(lines[index - 1])):
+                kept = _without_lead(kept)
+                kept.append("")
+            continue
+        kept.append(line)
+    return _signed_off(trimmed(kept)), ""
+
+
+def _signed_off(lines: list[str]) -> str:
+    own = strip_mobile_signature(strip_signature(lines))
+    if own and own[0].rstrip() == "--":
+        own = []
+    return "\n".join(line.rstrip() for line in trimmed(own))
+
+
+def _without_lead(head: list[str]) -> list[str]:
+    """Takes off, from below, what a client writes over a quote."""
+    lines = _without_tail(head)
+    for _ in range(_ROUNDS):
+        shorter = _without_tail(lines[: _lead_start(lines)])
+        if len(shorter) == len(lines):
+            break
+        lines = shorter
+    return lines
+
+
+def _without_tail(lines: list[str]) -> list[str]:
+    """Without blank lines, drawn rules and quoted lines at the end."""
+    end = len(lines)
+    while end and _is_tail(lines[end - 1]):
+        end -= 1
+    return lines[:end]
+
+
+def _is_tail(line: str) -> bool:
+    """Blank, drawn, quoted, or what is left of an empty table or list: "|", "| |", "*"."""
+    return is_blank(line) or is_rule(line) or is_quoted(line) or not unquoted(line).strip("|*")
+
+
+def _lead_start(lines: list[str]) -> int:
+    """Where the attribution, header block or separator at the very end begins; the length if there is none."""
+    if not lines:
+        return 0
+    last = len(lines) - 1
+    if separator(lines[last]):
+        return last
+    first = attribution_start(lines, last)
+    if first is not None:
+        return first
+    first = _header_block_start(lines)
+    return _foreign_attribution_start(lines) if first is None else first
+
+
+def _header_block_start(lines: list[str]) -> int | None:
+    """The topmost line from which everything to the end is one header block."""
+    for first in range(max(0, len(lines) - _BLOCK), len(lines)):
+        if header_block_end(lines, first) == len(lines):
+            return first
+    return None
+
+
+def _foreign_attribution_start(lines: list[str]) -> int:
+    """An attribution in a language not in the tables: the last lines hold a signed address of ours and end in ":"."""
+    if not lines[-1].rstrip().endswith((":", "：", ">", "-")):
+        return len(lines)
+    window = ""
+    for first in range(len(lines) - 1, max(-1, len(lines) - 1 - _WINDOW), -1):
+        if is_blank(lines[first]):
+            break
+        window = lines[first].strip() + window
+        if holds_token(window):
+            while first and len(lines) - first < _WINDOW and not is_blank(lines[first - 1]):
+                first -= 1
+            return first
+    return len(lines)
+
+
+def _written_below(below: list[str], text: str) -> bool:
+    """Whether the agent wrote below the line as well.
+
+    With nothing above, any unquoted words count. With an answer above, only words between quoted lines do: what
+    follows the last quote is a footer that servers add.
+    """
+    end = len(below)
+    if text:
+        while end and not is_quoted(below[end - 1]):
+            end -= 1
+    open_quote = True
+    for line in below[:end]:
+        if is_blank(line):
+            open_quote = False
+        elif is_quoted(line):
+            open_quote = True
+        elif not text or not open_quote:
+            return True  # a line directly under a quoted one is that line, wrapped by the client
+    return False
+
+
+def _holds_secret(text: str, secrets: Sequence[str]) -> bool:
+    packed = _packed(text)
+    return holds_token("".join(text.split())) or any(_packed(secret) in packed for secret in secrets if secret.strip())
+
+
+def _packed(text: str) -> str:
+    """Without blanks, line ends and invisible characters, in one case: as a wrapped or re-typed copy compares."""
+    return "".join(text.translate(_INVISIBLE).split()).casefold()

@@ -1,0 +1,48 @@
+"""All that the postmaster's wing says about one message, in one value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gateway.mail.classify import OwnMail, classify
+from gateway.mail.identify import identify
+from gateway.mail.language import guess
+from gateway.mail.reply import is_forward, new_text
+from gateway.mail.thread import find_tag, find_tokens, own_references
+from gateway.model import Intake, Message, Reading
+from gateway.options import Keys
+
+
+@dataclass(frozen=True, slots=True)
+class ReadContext:
+    """What reading needs to know of the desk. `today`: days since 2020-01-01 UTC (`token.day_of`)."""
+
+    keys: Keys
+    prefix: str
+    domain: str
+    authserv_ids: frozenset[str]
+    own: OwnMail
+    today: int
+
+
+def understand(message: Message, intake: Intake, context: ReadContext) -> Reading:
+    """The reading of one message. Pure: the same arguments give the same value."""
+    envelope = intake.envelope
+    tokens = find_tokens(message, envelope, context.today, context.keys)
+    classified = classify(message, envelope, context.own)
+    evidence, why = identify(message, envelope, intake.source, tokens, context.authserv_ids, intake.confirmed)
+    own_words = message.text if is_forward(message.subject) else new_text(message.text)
+    return Reading(
+        message=message,
+        kind=classified.kind,
+        may_answer=classified.may_answer,
+        is_work=classified.is_work,
+        reason=classified.reason,
+        evidence=evidence,
+        evidence_reason=why,
+        language=guess(own_words) or guess(f"{message.subject}\n{own_words}"),
+        new_text=own_words,
+        tokens=tokens,
+        tag=find_tag(message.subject, context.prefix),
+        own_ids=own_references(message, context.domain),
+    )
