@@ -1,0 +1,279 @@
+"""One connection to the relay: smtplib with bounded replies, deadlines, and one transaction in two round trips."""
+
+from __future__ import annotations
+
+import re
+import smtplib
+import socket
+import ssl
+import time
+from dataclasses import dataclass
+
+from gateway.options import Relay
+
+_REPLY_LIMIT = 64 * 1024  # octets of one reply; what is beyond is no SMTP
+_REPLY_LINE = re.compile(rb"([2-5][0-9][0-9])([ -]|$)(.*)", re.DOTALL)
+_BARE = re.compile(rb"\r(?!\n)|(?<!\r)\n")
+_GOODBYE = 2.0  # seconds to wait for the answer to QUIT
+
+
+class RelayTrouble(Exception):
+    """The relay cannot be worked with now. `after_data`: it may already have taken the mail."""
+
+    def __init__(self, text: str, *, after_data: bool = False) -> None:
+        super().__init__(text)
+        self.after_data = after_data
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What the relay said to one mail: "550 5.1.1 unknown". With `trouble` it says nothing about the mail."""
+
+    code: int
+    text: str
+    trouble: bool = False
+    after_data: bool = False
+
+
+class RelayConnection(smtplib.SMTP):
+    """Open, greeted, under TLS and logged in as the options demand. Not for several threads at once."""
+
+    def __init__(self, relay: Relay) -> None:
+        self._relay = relay
+        self._context = ssl.create_default_context(cafile=relay.ca_file) if relay.tls != "none" else None
+        self._input = bytearray()
+        self._patience = relay.timeout
+        self._open = False  # a transaction has been begun and not ended
+        self.settled = 0  # mails this connection has delivered or got refused
+        super().__init__(local_hostname=relay.hostname, timeout=relay.timeout)
+
+    @classmethod
+    def open(cls, relay: Relay) -> RelayConnection:
+        """Raises RelayTrouble, OSError or smtplib.SMTPException; then nothing is left open."""
+        connection = cls(relay)
+        try:
+            connection._greet()
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _greet(self) -> None:
+        relay = self._relay
+        code, text = self.connect(relay.host, relay.port)
+        self._demand(code, 220, "greeting", text)
+        self.ehlo_or_helo_if_needed()
+        if relay.tls == "starttls":
+            self._start_tls()
+            self.ehlo_or_helo_if_needed()
+        if relay.user:
+            self.login(relay.user, relay.password)
+
+    def _start_tls(self) -> None:
+        """Verified, and never given up for plain text."""
+        if not self.has_extn("starttls"):
+            raise RelayTrouble("the relay does not offer STARTTLS")
+        code, text = self.docmd("STARTTLS")
+        self._demand(code, 220, "STARTTLS", text)
+        if self._input:
+            raise RelayTrouble("the relay sent text in clear after STARTTLS")
+        assert self._context is not None and self.sock is not None  # noqa: S101, PT018  # for the type checker
+        self.sock = self._context.wrap_socket(self.sock, server_hostname=self._relay.host)
+        self.ehlo_resp = self.helo_resp = None
+        self.esmtp_features = {}
+        self.does_esmtp = False
+
+    def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
+        self._input.clear()
+        plain = socket.create_connection((host, port), timeout)
+        if self._relay.tls != "tls" or self._context is None:
+            return plain
+        try:
+            return self._context.wrap_socket(plain, server_hostname=host)
+        except BaseException:
+            plain.close()
+            raise
+
+    @staticmethod
+    def _demand(code: int, wanted: int, what: str, text: bytes) -> None:
+        if code != wanted:
+            raise RelayTrouble(f"{what}: {code} {text.decode('ascii', 'replace')}")
+
+    # --- replies ----------------------------------------------------------------------------------------------
+
+    def getreply(self) -> tuple[int, bytes]:
+        """One reply within `_patience` seconds in all and _REPLY_LIMIT octets, or RelayTrouble."""
+        deadline = time.monotonic() + self._patience
+        lines: list[bytes] = []
+        size = 0
+        while True:
+            line = self._reply_line(deadline, _REPLY_LIMIT - size)
+            size += len(line) + 1
+            match = _REPLY_LINE.fullmatch(line)
+            if not match:
+                self.close()
+                raise RelayTrouble(f"not an SMTP reply: {line[:100].decode('ascii', 'replace')}")
+            lines.append(match[3].strip())
+            if match[2] != b"-":
+                return int(match[1]), b"\n".join(lines)
+
+    def _reply_line(self, deadline: float, room: int) -> bytes:
+        while (end := self._input.find(b"\n")) < 0:
+            if len(self._input) > room:
+                self.close()
+                raise RelayTrouble("the relay's reply has no end")
+            self._receive(deadline)
+        if end > room:
+            self.close()
+            raise RelayTrouble("the relay's reply has no end")
+        line = bytes(self._input[:end])
+        del self._input[: end + 1]
+        return line.removesuffix(b"\r")
+
+    def _receive(self, deadline: float) -> None:
+        left = deadline - time.monotonic()
+        if self.sock is None or left <= 0:
+            self.close()
+            raise RelayTrouble("the relay did not answer in time")
+        try:
+            self.sock.settimeout(left)
+            more = self.sock.recv(16 * 1024)
+        except OSError as error:
+            self.close()
+            raise RelayTrouble(f"connection lost: {type(error).__name__}: {error}") from error
+        if not more:
+            self.close()
+            raise RelayTrouble("the relay hung up")
+        self._input += more
+
+    # --- one mail ---------------------------------------------------------------------------------------------
+
+    def transact(self, sender: str, recipient: str, data: bytes) -> Reply:
+        """Hand over one mail. Raises RelayTrouble or OSError where the connection cannot be used any more."""
+        sender, recipient = _ascii_domain(sender), _ascii_domain(recipient)
+        body = on_the_wire(data)
+        refusal = self._unfit(sender, recipient, len(data))
+        if refusal:
+            return Reply(int(refusal[:3]), refusal)
+        utf8 = not (sender + recipient).isascii()
+        self._open = True
+        commands = [f"MAIL FROM:<{sender}>{self._options(data, utf8)}", f"RCPT TO:<{recipient}>", "DATA"]
+        for reply, wanted in self._say(commands):
+            if not wanted:
+                return reply
+        return self._send_body(body)
+
+    def _say(self, commands: list[str]) -> list[tuple[Reply, bool]]:
+        """The envelope, in one write where the relay does PIPELINING (RFC 2920); ends with the first refusal."""
+        at_once = self.has_extn("pipelining")
+        if at_once:
+            self._write("".join(f"{command}\r\n" for command in commands).encode())
+        answers: list[tuple[Reply, bool]] = []
+        for command in commands:
+            if not at_once:
+                self._write(f"{command}\r\n".encode())
+            reply = self._reply()
+            good = reply.code == 354 if command == "DATA" else 200 <= reply.code < 300
+            answers.append((reply, good))
+            if not good:
+                if at_once:
+                    self._skip(len(commands) - len(answers))
+                if 400 <= reply.code < 600:
+                    break
+                raise RelayTrouble(f"unexpected answer to {command[:4]}: {reply.text}")
+        return answers
+
+    def _skip(self, count: int) -> None:
+        """Read the answers to what went out behind a refused command; a relay that wants data then is left."""
+        try:
+            if any([self._reply().code == 354 for _ in range(count)]):
+                self.close()
+        except (RelayTrouble, OSError):  # the refusal stands; only the connection is gone
+            self.close()
+
+    def _send_body(self, body: bytes) -> Reply:
+        self._patience = self._relay.data_timeout
+        try:
+            self._write(body)
+            reply = self._reply()
+        except (RelayTrouble, OSError) as error:
+            raise RelayTrouble(f"after the data: {error}", after_data=True) from error
+        finally:
+            self._patience = self._relay.timeout
+        self._open = False
+        if not (200 <= reply.code < 300 or 400 <= reply.code < 600):
+            raise RelayTrouble(f"unexpected answer to the data: {reply.text}", after_data=True)
+        return Reply(reply.code, reply.text, after_data=True)
+
+    def _unfit(self, sender: str, recipient: str, size: int) -> str:
+        limit = self.esmtp_features.get("size", "")
+        if limit.isdigit() and 0 < int(limit) < size:
+            return f"552 5.3.4 the mail has {size} octets, the relay takes {limit}"
+        if not (sender + recipient).isascii() and not self.has_extn("smtputf8"):
+            return "553 5.6.7 the relay does not take addresses beyond ASCII"
+        return ""
+
+    def _options(self, data: bytes, utf8: bool) -> str:
+        options = f" SIZE={len(data)}" if self.has_extn("size") else ""
+        if not data.isascii() and self.has_extn("8bitmime"):
+            options += " BODY=8BITMIME"
+        return options + (" SMTPUTF8" if utf8 else "")
+
+    def _write(self, octets: bytes) -> None:
+        if self.sock is None:
+            raise RelayTrouble("the relay hung up")
+        self.sock.settimeout(self._patience)
+        self.sock.sendall(octets)
+
+    def _reply(self) -> Reply:
+        code, text = self.getreply()
+        return Reply(code, f"{code} {text.decode('ascii', 'replace')}".replace("\n", " "))
+
+    # --- between mails ----------------------------------------------------------------------------------------
+
+    def reset(self) -> bool:
+        """Ready for the next mail? RSET is said only where a transaction may still be open."""
+        return self.sock is not None and (not self._open or self._answers("RSET"))
+
+    def is_alive(self) -> bool:
+        return self.sock is not None and self._answers("NOOP")
+
+    def _answers(self, command: str) -> bool:
+        try:
+            return bool(self.docmd(command)[0] == 250)
+        except (OSError, RelayTrouble, smtplib.SMTPException):
+            return False
+
+    def say_goodbye(self) -> None:
+        """QUIT and close; errors do not matter."""
+        self._patience = _GOODBYE
+        try:
+            self._write(b"QUIT\r\n")
+            self.getreply()
+        except (OSError, RelayTrouble, smtplib.SMTPException):
+            pass
+        finally:
+            self.close()
+
+
+def on_the_wire(data: bytes) -> bytes:
+    """CR LF line ends, dots stuffed, the final dot (RFC 5321 §4.5.2). No bare CR or LF leaves: RFC 5322 §2.3."""
+    pairs = data.count(b"\r\n")
+    if data.count(b"\n") != pairs or data.count(b"\r") != pairs:
+        data = _BARE.sub(b"\r\n", data)
+    if b"\n." in data:
+        data = data.replace(b"\r\n.", b"\r\n..")
+    if data.startswith(b"."):
+        data = b"." + data
+    return data + (b".\r\n" if data.endswith(b"\r\n") or not data else b"\r\n.\r\n")
+
+
+def _ascii_domain(address: str) -> str:
+    """The domain as A-labels (RFC 5890): then SMTPUTF8 is needed only for the local part."""
+    local, at, domain = address.rpartition("@")
+    if domain.isascii():
+        return address
+    try:
+        return f"{local}{at}{domain.encode('idna').decode('ascii')}"
+    except UnicodeError:
+        return address
