@@ -40,7 +40,7 @@ from gateway.model.incoming import (
     Token,
     TokenCheck,
 )
-from gateway.model.outgoing import DueTarget, Outgoing, SendResult, Sent
+from gateway.model.outgoing import DueTarget, Outgoing, SendResult, Sent, Undelivered
 from gateway.model.words import Evidence, Json, Mailbox, MailKind, Outcome, Purpose, Source, Status, address_key
 
 __all__ = [
@@ -95,6 +95,7 @@ __all__ = [
     "TicketFacts",
     "Token",
     "TokenCheck",
+    "Undelivered",
     "Verdict",
     "address_key",
 ]

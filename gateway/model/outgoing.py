@@ -38,6 +38,28 @@ class SendResult:
 
 
 @dataclass(frozen=True, slots=True)
+class Undelivered:
+    """A mail that will not be delivered, and of which nobody has been told. A notice of kind "undelivered" with
+    `cause` as its cause tells of it (law 3: once)."""
+
+    outbox_id: int
+    ticket: int  # 0: of no ticket
+    kind: str
+    recipient: str
+    message_id: str
+    subject: str  # normalised
+    reply: str  # the last answer of the relay
+    attempts: int
+    staff: bool
+    created_at: datetime
+    failed_at: datetime
+
+    @property
+    def cause(self) -> str:
+        return f"outbox:{self.outbox_id}"
+
+
+@dataclass(frozen=True, slots=True)
 class DueTarget:
     """A target past its due time and not yet escalated, with what the notice shows."""
 

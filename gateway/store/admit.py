@@ -66,7 +66,7 @@ def touched(commit: Commit) -> set[int]:
             numbers.add(change.number)
         elif isinstance(change, _ON_TICKET):
             numbers.add(change.ticket)
-    return numbers - opened(commit)
+    return numbers - opened(commit) - {0}  # 0: a mail of the gateway itself, on no ticket
 
 
 def opened(commit: Commit) -> set[int]:

@@ -42,10 +42,8 @@ from gateway.store.merge import move
 from gateway.store.outbox_rows import Mails, OutboxRef
 from gateway.store.rows import Rows
 
-_SETTABLE = frozenset(
-    ("status", "door", "department", "subject", "requester", "requester_name", "language", "priority", "tags")
-    + ("assignee", "answered", "department_fixed", "survey_open", "flood", "closed_at", "first", "related")
-)
+_FIXED = frozenset({"number", "version", "opened_by", "created_at", "merged_into"})
+_SETTABLE = frozenset(column.name for column in schema.ticket.c) - _FIXED
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,13 +146,13 @@ class _Plan:
         match change:
             case Entry():
                 self._rows.add(schema.entry, **_entry_row(change, ticket, commit))
-            case ThreadKeys():
+            case ThreadKeys() if ticket:
                 for known in change.ids:
                     self._rows.add(schema.thread_id, message_id=known.message_id, ticket=ticket, own=known.own)
                 for link in change.links:
                     self._rows.add(schema.thread_link, ref=link.ref, ticket=ticket, author=link.author)
                 self._rows.rethread(ticket)
-            case AddParticipants():
+            case AddParticipants() if ticket:
                 for person in change.participants:
                     self._rows.person(ticket, person)
             case Event():

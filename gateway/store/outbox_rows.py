@@ -7,15 +7,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from gateway.model import OutMail, address_key
 from gateway.store import schema
 from gateway.store.blobs import Packed
 from gateway.store.facts import base_key, minute_of
-from gateway.store.sets import insert_for
+from gateway.store.sets import chunks, insert_for
 
 _o = schema.outbox.c
+UNDELIVERED = "undelivered"  # the kind of the notice that tells of a failure
 _KEY = ("ticket", "kind", "cause", "recipient")
 
 
@@ -93,6 +95,15 @@ class Mails:
             held = row["state"] == "hold"
             yield place, OutboxRef(number, row["ticket"], mail.kind, mail.recipient, mail.message_id, held), mail
         self._count(counted)
+        self._tell([mail for _, mail in of if mail.kind == UNDELIVERED])
+
+    def _tell(self, notices: list[OutMail]) -> None:
+        """A notice of a failure marks the failed mail as told of, in the same transaction."""
+        told = [
+            int(cause) for cause in (notice.cause.removeprefix("outbox:") for notice in notices) if cause.isdecimal()
+        ]
+        for ids in chunks(told):
+            self._connection.execute(sa.update(schema.outbox).where(_o.id.in_(ids)).values(told=True))
 
     def _count(self, counted: dict[int, int]) -> None:
         """The breaker's count, in the transaction that writes the rows (RELIABILITY 4.6)."""

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
-from gateway.model import Envelope, Intake, LedgerRow, Outcome, Received, Source
+from gateway.model import Envelope, Intake, Outcome, Received, Source
 from gateway.store import schema
 from gateway.store.blobs import BlobDamaged, Blobs, Packed, put
-from gateway.store.sets import insert_for, insert_rows, select_in
+from gateway.store.ledger import write_kept
+from gateway.store.sets import insert_rows, select_in
 
 CLAIM_OCTETS = 64 * 1024 * 1024  # raw mail handed out at once; at least one message
 
 _i = schema.intake.c
 _b = schema.blob.c
-_l = schema.imap_ledger.c
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,19 +36,6 @@ class Mishap:
 
     intake_id: int
     reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class LedgerState:
-    """What the ledger knows of one folder. `highest`: the highest UID that has any outcome, 0 for none."""
-
-    uidvalidity: int
-    highest: int
-    _known: Callable[[int, Collection[int]], set[int]] = field(repr=False)
-
-    def uids(self, uidvalidity: int, uids: Collection[int]) -> set[int]:
-        """Those of `uids` that have an outcome under `uidvalidity`."""
-        return self._known(uidvalidity, uids)
 
 
 # --- writing: handlers of the group commit --------------------------------------------------------------------------
@@ -73,7 +60,7 @@ def keep(connection: Connection, jobs: Sequence[Kept]) -> list[int]:
     made = _insert(connection, [(jobs[place], key) for place, key in fresh])
     for (place, _), number in zip(fresh, made, strict=True):
         ids[place] = number
-    write_ledger(connection, [job.received.ledger for job in jobs if job.received.ledger is not None])
+    write_kept(connection, [job.received.ledger for job in jobs if job.received.ledger is not None])
     return [ids[-1 - number] if number < 0 else number for number in ids]
 
 
@@ -117,37 +104,6 @@ def _insert(connection: Connection, jobs: Sequence[tuple[Kept, str | None]]) -> 
         return []
     insert = sa.insert(schema.intake).returning(_i.id, sort_by_parameter_order=True)
     return list(connection.execute(insert, rows).scalars())
-
-
-def write_ledger(connection: Connection, rows: Iterable[LedgerRow]) -> None:
-    """Adds or changes outcomes; "kept" is for good."""
-    values = [asdict(row) for row in rows]
-    if not values:
-        return
-    insert = insert_for(connection, schema.imap_ledger)
-    outcome = sa.case((_l.outcome == "kept", _l.outcome), else_=insert.excluded.outcome)
-    connection.execute(
-        insert.on_conflict_do_update(
-            index_elements=["mailbox", "folder", "uidvalidity", "uid"], set_={"outcome": outcome}
-        ),
-        values,
-    )
-    folders = {
-        (row["mailbox"], row["folder"]): {key: row[key] for key in ("mailbox", "folder", "uidvalidity")}
-        for row in values
-    }
-    current = insert_for(connection, schema.imap_folder)
-    connection.execute(
-        current.on_conflict_do_update(
-            index_elements=["mailbox", "folder"], set_={"uidvalidity": current.excluded.uidvalidity}
-        ),
-        list(folders.values()),
-    )
-
-
-def write_ledgers(connection: Connection, jobs: Sequence[Sequence[LedgerRow]]) -> list[None]:
-    write_ledger(connection, [row for job in jobs for row in job])
-    return [None] * len(jobs)
 
 
 def note_attempts(connection: Connection, jobs: Sequence[Mishap]) -> list[int]:
@@ -263,22 +219,3 @@ def waiting(connection: Connection) -> tuple[int, datetime | None]:
     query = sa.select(sa.func.count(), sa.func.min(_i.received_at)).where(_i.state == "waiting")
     count, oldest = connection.execute(query).one()
     return int(count), oldest
-
-
-def ledger_state(
-    connection: Connection, mailbox: str, folder: str, known: Callable[[int, Collection[int]], set[int]]
-) -> LedgerState | None:
-    of_folder = schema.imap_folder.c
-    query = sa.select(of_folder.uidvalidity).where(of_folder.mailbox == mailbox, of_folder.folder == folder)
-    validity = connection.execute(query).scalar()
-    if validity is None:
-        return None
-    highest = sa.select(sa.func.max(_l.uid)).where(
-        _l.mailbox == mailbox, _l.folder == folder, _l.uidvalidity == validity
-    )
-    return LedgerState(int(validity), int(connection.execute(highest).scalar() or 0), known)
-
-
-def known_uids(connection: Connection, mailbox: str, folder: str, uidvalidity: int, uids: Collection[int]) -> set[int]:
-    query = sa.select(_l.uid).where(_l.mailbox == mailbox, _l.folder == folder, _l.uidvalidity == uidvalidity)
-    return {int(row.uid) for row in select_in(connection, query, _l.uid, uids)}

@@ -227,7 +227,7 @@ class Rows:
                 insert.on_conflict_do_update(index_elements=["intake_id"], set_=fresh), self._staged
             )
         if self._released:
-            of = sa.bindparam("of")
+            of: sa.BindParameter[int] = sa.bindparam("of")
             staged, intake = schema.staged, schema.intake
             self._connection.execute(
                 sa.update(staged).where(staged.c.intake_id == of).values(released=True), self._released

@@ -109,6 +109,9 @@ imap_folder = _table(
     _column("mailbox", sa.Text, key=True),
     _column("folder", sa.Text, key=True),
     _column("uidvalidity", sa.BigInteger),
+    _column("highest", sa.BigInteger),  # every UID up to here has its outcome
+    _column("cutoff", sa.BigInteger),  # UIDs up to here were there at the first contact
+    _column("since", Instant),  # the first contact
     rowid=False,
 )
 imap_ledger = _table(

@@ -20,7 +20,7 @@ Handler = Callable[[Connection, Sequence[Any]], Sequence[Any]]
 """Writes a batch of jobs of one kind. Gives one result for each job, in order; a result that is an exception is
 that job's own (nothing of it was written). Raising fails the batch."""
 
-MOST = 512  # jobs in one group
+MOST = 512  # a group takes no more once it has so many jobs
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class GroupCommit:
     def __init__(self, engine: Engine, handlers: Mapping[str, Handler]) -> None:
         self._engine = engine
         self._handlers = dict(handlers)
-        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[list[_Job] | None] = queue.SimpleQueue()
         self._gate = threading.Lock()
         self._closed = False
         self._connection: Connection | None = None
@@ -49,13 +49,20 @@ class GroupCommit:
 
     def submit(self, kind: str, content: Any, future: Future[Any] | None = None) -> Future[Any]:
         """Queues one job. After `close` the future fails with StoreUnavailable."""
-        future = future or Future()
+        return self._put([_Job(kind, content, future or Future())])[0]
+
+    def submit_many(self, kind: str, contents: Sequence[Any]) -> list[Future[Any]]:
+        """Queues jobs that are to share one transaction."""
+        return self._put([_Job(kind, content, Future()) for content in contents])
+
+    def _put(self, jobs: list[_Job]) -> list[Future[Any]]:
         with self._gate:
-            if not self._closed:
-                self._jobs.put(_Job(kind, content, future))
-                return future
-        future.set_exception(StoreUnavailable("the store is closed"))
-        return future
+            closed = self._closed
+            if jobs and not closed:
+                self._jobs.put(jobs)
+        for job in jobs if closed else ():
+            job.future.set_exception(StoreUnavailable("the store is closed"))
+        return [job.future for job in jobs]
 
     def close(self) -> None:
         """Writes what is queued, then ends the thread."""
@@ -77,12 +84,12 @@ class GroupCommit:
     def _gather(self) -> tuple[list[_Job], bool]:
         group: list[_Job] = []
         try:
-            job = self._jobs.get()
-            while job is not None:
-                group.append(job)
-                if len(group) == MOST:
+            jobs = self._jobs.get()
+            while jobs is not None:
+                group += jobs
+                if len(group) >= MOST:
                     return group, True
-                job = self._jobs.get_nowait()
+                jobs = self._jobs.get_nowait()
         except queue.Empty:
             return group, True
         return group, False

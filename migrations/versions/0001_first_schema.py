@@ -22,6 +22,7 @@ def upgrade() -> None:
         sa.Column("codec", sa.Text(), nullable=False),
         sa.Column("content", sa.LargeBinary(), nullable=True),
         sa.PrimaryKeyConstraint("sha256"),
+        sqlite_with_rowid=True,
     )
     op.create_table(
         "bounce",
@@ -30,6 +31,7 @@ def upgrade() -> None:
         sa.Column("permanent", sa.Boolean(), nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
+        sqlite_with_rowid=True,
     )
     op.create_index("bounce_address", "bounce", ["address", "at"])
 
@@ -55,6 +57,7 @@ def upgrade() -> None:
         sa.Column("rulebook", sa.Text(), nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
+        sqlite_with_rowid=True,
     )
     op.create_index("decision_intake", "decision", ["intake_id"])
     op.create_index("decision_ticket", "decision", ["ticket"])
@@ -69,6 +72,7 @@ def upgrade() -> None:
         sa.Column("data", sa.Text(), nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
+        sqlite_with_rowid=True,
     )
     op.create_index("event_ticket", "event", ["ticket"])
 
@@ -77,6 +81,9 @@ def upgrade() -> None:
         sa.Column("mailbox", sa.Text(), nullable=False),
         sa.Column("folder", sa.Text(), nullable=False),
         sa.Column("uidvalidity", sa.BigInteger(), nullable=False),
+        sa.Column("highest", sa.BigInteger(), nullable=False),
+        sa.Column("cutoff", sa.BigInteger(), nullable=False),
+        sa.Column("since", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("mailbox", "folder"),
         sqlite_with_rowid=False,
     )
@@ -96,6 +103,7 @@ def upgrade() -> None:
         sa.Column("content", sa.Text(), nullable=False),
         sa.Column("used_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("digest"),
+        sqlite_with_rowid=True,
     )
     op.create_index("rulebook_used_at", "rulebook", ["used_at"])
 
@@ -117,6 +125,7 @@ def upgrade() -> None:
         sa.Column("released", sa.Boolean(), nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("intake_id"),
+        sqlite_with_rowid=True,
     )
     op.create_index("staged_ticket", "staged", ["ticket"])
 
@@ -125,6 +134,7 @@ def upgrade() -> None:
         sa.Column("minute", ID, autoincrement=False, nullable=False),
         sa.Column("mails", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("minute"),
+        sqlite_with_rowid=True,
     )
     op.create_table(
         "ticket",
@@ -155,13 +165,10 @@ def upgrade() -> None:
             ["ticket.number"],
         ),
         sa.PrimaryKeyConstraint("number"),
+        sqlite_with_rowid=True,
     )
     op.create_index(
-        "ticket_flood",
-        "ticket",
-        ["opened_by"],
-        sqlite_where=sa.text("flood"),
-        postgresql_where=sa.text("flood"),
+        "ticket_flood", "ticket", ["opened_by"], sqlite_where=sa.text("flood"), postgresql_where=sa.text("flood")
     )
     op.create_index("ticket_merged_into", "ticket", ["merged_into"])
     op.create_index("ticket_opened_by", "ticket", ["opened_by", "created_at"])
@@ -172,6 +179,7 @@ def upgrade() -> None:
         sa.Column("id", ID, nullable=False),
         sa.Column("next", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
+        sqlite_with_rowid=True,
     )
     op.create_table(
         "entry",
@@ -200,6 +208,7 @@ def upgrade() -> None:
             ["ticket.number"],
         ),
         sa.PrimaryKeyConstraint("id"),
+        sqlite_with_rowid=True,
     )
     op.create_index("entry_ticket", "entry", ["ticket", "at"])
 
@@ -225,6 +234,7 @@ def upgrade() -> None:
             ["blob.sha256"],
         ),
         sa.PrimaryKeyConstraint("id"),
+        sqlite_with_rowid=True,
     )
     op.create_index("intake_key", "intake", ["key"], unique=True)
     op.create_index("intake_state", "intake", ["state", "id"])
@@ -259,6 +269,7 @@ def upgrade() -> None:
             ["blob.sha256"],
         ),
         sa.PrimaryKeyConstraint("id"),
+        sqlite_with_rowid=True,
     )
     op.create_index("outbox_base", "outbox", ["base", "created_at"])
     op.create_index("outbox_due", "outbox", ["state", "next_at"])
@@ -293,6 +304,7 @@ def upgrade() -> None:
             ["ticket.number"],
         ),
         sa.PrimaryKeyConstraint("id"),
+        sqlite_with_rowid=True,
     )
     op.create_index("survey_ticket", "survey", ["ticket"])
 
@@ -308,6 +320,7 @@ def upgrade() -> None:
             ["ticket.number"],
         ),
         sa.PrimaryKeyConstraint("ticket", "kind"),
+        sqlite_with_rowid=True,
     )
     op.create_index(
         "target_due",

@@ -1,0 +1,101 @@
+"""What every part of the store's face stands on: the engines, the one writer, the claims."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine
+
+from gateway.store import commit, ledger, outbox, queue, rulebooks
+from gateway.store.blobs import Blobs
+from gateway.store.claims import Claims
+from gateway.store.errors import StoreUnavailable, store_error
+from gateway.store.lock import FileLock
+from gateway.store.writer import GroupCommit, Handler
+
+# the order within one transaction
+HANDLERS: dict[str, Handler] = {
+    "keep": queue.keep,
+    "ledger": ledger.write_rows,
+    "folders": ledger.write_marks,
+    "attempts": queue.note_attempts,
+    "quarantine": queue.quarantine,
+    "let out": queue.let_out,
+    "commit": commit.write_commits,
+    "sent": outbox.write_marks,
+    "outbox": outbox.move,
+    "rulebook": rulebooks.record,
+}
+
+
+@dataclass
+class Parts:
+    """The opened store. `writer` None: for reading only."""
+
+    path: Path
+    blobs: Blobs
+    readers: Engine
+    engine: Engine | None = None
+    writer: GroupCommit | None = None
+    lock: FileLock | None = None
+    reading: Claims = field(default_factory=Claims)
+    sending: Claims = field(default_factory=Claims)
+    packers: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(2, "store-pack"))
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """One snapshot. Raises StoreUnavailable or StoreBroken in place of the driver's errors."""
+        try:
+            with self.readers.connect() as connection:
+                yield connection
+        except (sa.exc.SQLAlchemyError, OSError) as error:
+            found = store_error(error)
+            raise StoreUnavailable(str(error)) if isinstance(error, sa.exc.TimeoutError) else found from error
+
+    def write(self, kind: str, job: Any) -> Future[Any]:
+        return self._writer.submit(kind, job)
+
+    def write_many(self, kind: str, jobs: list[Any]) -> list[Future[Any]]:
+        return self._writer.submit_many(kind, jobs)
+
+    def write_packed(self, kind: str, pack: Callable[[], Any], *, apart: bool) -> Future[Any]:
+        """Packs, then writes. `apart`: packing large octets is done by a thread of ours, never by the caller."""
+        writer = self._writer
+        if not apart:
+            return writer.submit(kind, pack())
+        future: Future[Any] = Future()
+
+        def packed() -> None:
+            try:
+                job = pack()
+            except BaseException as error:  # noqa: BLE001 - whatever it is, somebody waits for an answer
+                if future.set_running_or_notify_cancel():
+                    future.set_exception(store_error(error))
+                return
+            writer.submit(kind, job, future)
+
+        self.packers.submit(packed)
+        return future
+
+    @property
+    def _writer(self) -> GroupCommit:
+        if self.writer is None:
+            raise StoreUnavailable("the store is open for reading only")
+        return self.writer
+
+    def close(self) -> None:
+        """Writes what was handed over, closes all, lets go of the lock. Safe to call twice."""
+        self.packers.shutdown(wait=True)
+        if self.writer is not None:
+            self.writer.close()
+        self.readers.dispose()
+        if self.engine is not None:
+            self.engine.dispose()
+        if self.lock is not None:
+            self.lock.close()

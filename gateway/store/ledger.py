@@ -1,0 +1,152 @@
+"""The IMAP ledger: what became of each UID, and how far each folder has been read (G2, law 2)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from gateway.model import LedgerRow
+from gateway.store import schema
+from gateway.store.sets import insert_for, select_in
+
+if TYPE_CHECKING:
+    from gateway.store.store import Store
+
+_l = schema.imap_ledger.c
+_f = schema.imap_folder.c
+_KEYS = ["mailbox", "folder", "uidvalidity", "uid"]
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerState:
+    """What the ledger knows of one folder. `highest`: the highest UID with any outcome, 0 for none."""
+
+    uidvalidity: int
+    highest: int
+    _known: Callable[[int, Collection[int]], set[int]] = field(repr=False)
+
+    def uids(self, uidvalidity: int, uids: Collection[int]) -> set[int]:
+        """Those of `uids` that have an outcome under `uidvalidity`."""
+        return self._known(uidvalidity, uids)
+
+
+@dataclass(frozen=True, slots=True)
+class FolderMark:
+    """How far a folder has been read. `cutoff` None: only `highest` moves, and only upwards."""
+
+    mailbox: str
+    folder: str
+    uidvalidity: int
+    highest: int
+    cutoff: int | None = None
+    since: datetime | None = None
+
+
+class StoreLedger:
+    """The ledger as the IMAP edge is given it. A future is done when the commit is; look-ups are immediate."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def state(self, mailbox: str, folder: str) -> tuple[int, int, int, datetime] | None:
+        """(uidvalidity, highest, cutoff, since) as `begin` and `advance` set them."""
+        return self._store.folder_mark(mailbox, folder)
+
+    def begin(
+        self, mailbox: str, folder: str, uidvalidity: int, highest: int, cutoff: int, since: datetime
+    ) -> Future[None]:
+        """Sets the folder's state, replacing one of another UIDVALIDITY; its rows stay."""
+        return self._store.mark_folder(FolderMark(mailbox, folder, uidvalidity, highest, cutoff, since))
+
+    def advance(self, mailbox: str, folder: str, uidvalidity: int, highest: int) -> Future[None]:
+        """Every UID up to `highest` has its outcome. No effect under another UIDVALIDITY."""
+        return self._store.mark_folder(FolderMark(mailbox, folder, uidvalidity, highest))
+
+    def known(self, mailbox: str, folder: str, uidvalidity: int, uids: Sequence[int]) -> Mapping[int, str]:
+        """The outcome of each of these UIDs that has one."""
+        return self._store.ledger_outcomes(mailbox, folder, uidvalidity, uids)
+
+    def put(self, rows: Sequence[LedgerRow]) -> Future[None]:
+        """Writes rows that come with no message; a row that is there stays as it is."""
+        return self._store.put_ledger(rows)
+
+
+def write_kept(connection: Connection, rows: Sequence[LedgerRow]) -> None:
+    """Rows in the commit of their message: they say what is now so, but "kept" is for good."""
+    if rows:
+        insert = insert_for(connection, schema.imap_ledger)
+        outcome = sa.case((_l.outcome == "kept", _l.outcome), else_=insert.excluded.outcome)
+        upsert = insert.on_conflict_do_update(index_elements=_KEYS, set_={"outcome": outcome})
+        connection.execute(upsert, [asdict(row) for row in rows])
+        _know_folders(connection, rows)
+
+
+def write_rows(connection: Connection, jobs: Sequence[Sequence[LedgerRow]]) -> list[None]:
+    """Rows without a message; a row that is there stays as it is."""
+    rows = [row for job in jobs for row in job]
+    if rows:
+        insert = insert_for(connection, schema.imap_ledger).on_conflict_do_nothing()
+        connection.execute(insert, [asdict(row) for row in rows])
+        _know_folders(connection, rows)
+    return [None] * len(jobs)
+
+
+def _know_folders(connection: Connection, rows: Sequence[LedgerRow]) -> None:
+    """A folder that has rows has a state, though nobody has said how far it was read."""
+    now = datetime.now(UTC)
+    folders = {
+        (row.mailbox, row.folder): {
+            "mailbox": row.mailbox,
+            "folder": row.folder,
+            "uidvalidity": row.uidvalidity,
+            "highest": 0,
+            "cutoff": 0,
+            "since": now,
+        }
+        for row in rows
+    }
+    connection.execute(insert_for(connection, schema.imap_folder).on_conflict_do_nothing(), list(folders.values()))
+
+
+def write_marks(connection: Connection, jobs: Sequence[FolderMark]) -> list[None]:
+    for mark in jobs:
+        if mark.cutoff is None:
+            connection.execute(
+                sa.update(schema.imap_folder)
+                .where(_f.mailbox == mark.mailbox, _f.folder == mark.folder)
+                .where(_f.uidvalidity == mark.uidvalidity, _f.highest < mark.highest)
+                .values(highest=mark.highest)
+            )
+        else:
+            insert = insert_for(connection, schema.imap_folder).values(**asdict(mark))
+            fresh = {name: insert.excluded[name] for name in ("uidvalidity", "highest", "cutoff", "since")}
+            connection.execute(insert.on_conflict_do_update(index_elements=["mailbox", "folder"], set_=fresh))
+    return [None] * len(jobs)
+
+
+def folder_mark(connection: Connection, mailbox: str, folder: str) -> tuple[int, int, int, datetime] | None:
+    query = sa.select(_f.uidvalidity, _f.highest, _f.cutoff, _f.since)
+    row = connection.execute(query.where(_f.mailbox == mailbox, _f.folder == folder)).one_or_none()
+    return None if row is None else (row.uidvalidity, row.highest, row.cutoff, row.since)
+
+
+def highest_uid(connection: Connection, mailbox: str, folder: str, uidvalidity: int) -> int:
+    query = sa.select(sa.func.max(_l.uid)).where(_of(mailbox, folder, uidvalidity))
+    return int(connection.execute(query).scalar() or 0)
+
+
+def outcomes(
+    connection: Connection, mailbox: str, folder: str, uidvalidity: int, uids: Collection[int]
+) -> dict[int, str]:
+    query = sa.select(_l.uid, _l.outcome).where(_of(mailbox, folder, uidvalidity))
+    return {int(row.uid): str(row.outcome) for row in select_in(connection, query, _l.uid, uids)}
+
+
+def _of(mailbox: str, folder: str, uidvalidity: int) -> sa.ColumnElement[Any]:
+    return sa.and_(_l.mailbox == mailbox, _l.folder == folder, _l.uidvalidity == uidvalidity)

@@ -1,0 +1,233 @@
+"""The outbox: what is due goes out in order, comes back with a result, is tried again or fails loudly (G6, G7)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Row
+
+from gateway.model import Outgoing, SendResult, Sent, Undelivered
+from gateway.options import Retry
+from gateway.store import schema
+from gateway.store.blobs import BlobDamaged, Blobs
+from gateway.store.outbox_rows import UNDELIVERED
+from gateway.store.queue import printable
+from gateway.store.sets import chunks, insert_rows, select_in
+
+_o = schema.outbox.c
+_b = schema.blob.c
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """The results of one batch of a sender. `spread` gives numbers in [-1, 1]."""
+
+    results: Sequence[SendResult]
+    now: datetime
+    retry: Retry
+    spread: Callable[[], float]
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """Rows from one state to another: hold, release, expire, or told. `ids` None: all."""
+
+    to: str
+    ids: tuple[int, ...] | None
+    now: datetime
+
+
+# --- reading --------------------------------------------------------------------------------------------------------
+
+
+def due_ids(connection: Connection, now: datetime, passed: Collection[int], limit: int) -> tuple[list[int], list[int]]:
+    """(ids to send, ids whose time is past), earliest first, none of them in `passed`.
+
+    A mail waits while an earlier one of the same ticket to the same recipient still waits: people read in order.
+    """
+    before = schema.outbox.alias("before")
+    earlier = sa.exists().where(
+        before.c.ticket == _o.ticket,
+        before.c.recipient == _o.recipient,
+        before.c.id < _o.id,
+        before.c.state == "waiting",
+        _o.ticket > 0,
+        sa.or_(before.c.not_after.is_(None), before.c.not_after >= now),
+    )
+    query = (
+        sa.select(_o.id, _o.not_after)
+        .where(_o.state == "waiting", _o.next_at <= now, sa.not_(earlier))
+        .order_by(_o.next_at, _o.id)
+        .limit(limit + len(passed))
+    )
+    rows = [row for row in connection.execute(query) if row.id not in passed][:limit]
+    late = [row.id for row in rows if row.not_after is not None and row.not_after < now]
+    return [row.id for row in rows if row.id not in set(late)], late
+
+
+def load(connection: Connection, blobs: Blobs, ids: Collection[int]) -> tuple[list[Outgoing], list[int]]:
+    """The mails in the order of `ids`, and those whose body cannot be read."""
+    query = sa.select(schema.outbox, _b.codec, _b.content).join(schema.blob, _b.sha256 == _o.body)
+    rows = {row.id: row for row in select_in(connection, query, _o.id, ids)}
+    found: list[Outgoing] = []
+    damaged: list[int] = []
+    for number in ids:
+        row = rows[number]
+        try:
+            found.append(_outgoing(row, blobs.unpack(row.body, row.codec, row.content)))
+        except BlobDamaged:
+            damaged.append(number)
+    return found, damaged
+
+
+def _outgoing(row: Row[Any], body: bytes) -> Outgoing:
+    header = row.header if row.header.endswith(b"\r\n") else row.header + b"\r\n"
+    return Outgoing(
+        id=row.id,
+        ticket=row.ticket,
+        kind=row.kind,
+        recipient=row.recipient,
+        envelope_from=row.envelope_from,
+        message_id=row.message_id,
+        data=header + b"\r\n" + body,
+        attempts=row.attempts,
+        created_at=row.created_at,
+    )
+
+
+def untold(connection: Connection) -> list[Undelivered]:
+    """Failed mails nobody was told of, oldest first. A notice of a failure that fails itself is none of them."""
+    query = sa.select(schema.outbox).where(_o.state == "failed", sa.not_(_o.told), _o.kind != UNDELIVERED)
+    return [
+        Undelivered(
+            outbox_id=row.id,
+            ticket=row.ticket,
+            kind=row.kind,
+            recipient=row.recipient,
+            message_id=row.message_id,
+            subject=row.subject,
+            reply=row.reply,
+            attempts=row.attempts,
+            staff=row.staff,
+            created_at=row.created_at,
+            failed_at=row.done_at,
+        )
+        for row in connection.execute(query.order_by(_o.id))
+    ]
+
+
+def depth(connection: Connection) -> int:
+    query = sa.select(sa.func.count()).where(_o.state == "waiting")
+    return int(connection.execute(query).scalar_one())
+
+
+def next_due(connection: Connection, now: datetime) -> datetime | None:
+    """The earliest instant after `now` at which a waiting mail is to be tried."""
+    query = sa.select(sa.func.min(_o.next_at)).where(_o.state == "waiting", _o.next_at > now)
+    return connection.execute(query).scalar()
+
+
+# --- writing: handlers of the group commit --------------------------------------------------------------------------
+
+
+def write_marks(connection: Connection, jobs: Sequence[Marks]) -> list[list[int]]:
+    """Results become states; gives the ids that have now failed, for each job. A row no longer waiting stays."""
+    wanted = {result.outbox_id for job in jobs for result in job.results}
+    query = sa.select(_o.id, _o.ticket, _o.kind, _o.recipient, _o.attempts, _o.since, _o.state)
+    open_rows = {row.id: row for row in select_in(connection, query, _o.id, wanted) if row.state == "waiting"}
+    changes: list[dict[str, Any]] = []
+    events: list[dict[str, Any]] = []
+    failed: list[list[int]] = []
+    for job in jobs:
+        failed.append([])
+        for result in job.results:
+            row = open_rows.pop(result.outbox_id, None)
+            if row is None:
+                continue
+            change = _result(row, result, job)
+            changes.append(change)
+            if change["to"] == "failed":
+                failed[-1].append(row.id)
+            if change["to"] != "waiting":
+                events.append(_event(row, change["to"], change["why"], job.now))
+    _set_states(connection, changes)
+    insert_rows(connection, schema.event, events)
+    return failed
+
+
+def _result(row: Row[Any], result: SendResult, job: Marks) -> dict[str, Any]:
+    attempts = row.attempts + 1
+    delay = job.retry.steps[min(row.attempts, len(job.retry.steps) - 1)]
+    delay *= 1 + job.retry.spread * max(-1.0, min(1.0, job.spread()))
+    over = job.now - row.since >= timedelta(seconds=job.retry.give_up)
+    if result.sent is Sent.DELIVERED:
+        to = "sent"
+    elif result.sent is Sent.REFUSED or over:
+        to = "failed"
+    else:
+        to = "waiting"
+    return {
+        "of": row.id,
+        "to": to,
+        "tried": attempts,
+        "why": printable(result.reply),
+        "next": job.now + timedelta(seconds=delay),
+        "done": None if to == "waiting" else job.now,
+    }
+
+
+def _set_states(connection: Connection, changes: Sequence[dict[str, Any]]) -> None:
+    if changes:
+        connection.execute(
+            sa.update(schema.outbox)
+            .where(_o.id == sa.bindparam("of"))
+            .values(
+                state=sa.bindparam("to"),
+                attempts=sa.bindparam("tried"),
+                reply=sa.bindparam("why"),
+                next_at=sa.bindparam("next", type_=schema.Instant),
+                done_at=sa.bindparam("done", type_=schema.Instant),
+            ),
+            changes,
+        )
+
+
+def _event(row: Row[Any], state: str, reply: str, now: datetime) -> dict[str, Any]:
+    return {
+        "ticket": row.ticket,
+        "intake_id": None,
+        "kind": {"failed": "undelivered"}.get(state, state),
+        "actor": "gateway",
+        "data": {"outbox": row.id, "mail": row.kind, "recipient": row.recipient, "reply": reply},
+        "at": now,
+    }
+
+
+def move(connection: Connection, jobs: Sequence[Move]) -> list[list[int]]:
+    """Moves rows between states; gives the ids that moved, for each job."""
+    return [_move(connection, job) for job in jobs]
+
+
+def _move(connection: Connection, job: Move) -> list[int]:
+    if job.to == "told":
+        return _set(connection, job, _o.state == "failed", {"told": True})
+    if job.to == "hold":
+        return _set(connection, job, _o.state == "waiting", {"state": "hold"})
+    if job.to == "waiting":
+        return _set(connection, job, _o.state == "hold", {"state": "waiting", "next_at": job.now, "since": job.now})
+    ended = _set(connection, job, _o.state == "waiting", {"state": job.to, "done_at": job.now})
+    rows = select_in(connection, sa.select(_o.id, _o.ticket, _o.kind, _o.recipient), _o.id, ended)
+    insert_rows(connection, schema.event, [_event(row, job.to, "", job.now) for row in rows])
+    return ended
+
+
+def _set(connection: Connection, job: Move, where: sa.ColumnElement[bool], values: dict[str, Any]) -> list[int]:
+    update = sa.update(schema.outbox).where(where).values(**values).returning(_o.id)
+    if job.ids is None:
+        return sorted(connection.execute(update).scalars())
+    moved = [list(connection.execute(update.where(_o.id.in_(ids))).scalars()) for ids in chunks(job.ids)]
+    return sorted(number for part in moved for number in part)

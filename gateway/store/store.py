@@ -1,0 +1,344 @@
+"""The store's face: durable intake, facts, commits, outbox, reports. Thread-safe; decides nothing.
+
+A future that resolves means committed and synced. A call or future that raises StoreUnavailable has written nothing
+and may be tried again; StoreBroken means that the database is damaged and intake must stop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from concurrent.futures import Future
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from gateway.model import (
+    Commit,
+    DueTarget,
+    Facts,
+    Intake,
+    LedgerRow,
+    Outgoing,
+    Received,
+    SendResult,
+    Stale,
+    Undelivered,
+)
+from gateway.options import Retry
+from gateway.store import ledger, outbox, queue, reports, rulebooks, schema
+from gateway.store.base import HANDLERS, Parts
+from gateway.store.blobs import FILE_FROM, Blobs, damaged_files
+from gateway.store.commit import Ready
+from gateway.store.database import (
+    check_revision,
+    database_path,
+    migrate,
+    reader_engine,
+    schema_revision,
+    writer_engine,
+    wrong_pragmas,
+)
+from gateway.store.errors import Settled, StoreBroken, StoreLocked, StoreRefused, StoreUnavailable, StoreVersion
+from gateway.store.facts import FactsQuery, facts_many
+from gateway.store.ledger import FolderMark, LedgerState
+from gateway.store.lock import FileLock
+from gateway.store.outbox_rows import OutboxRef
+from gateway.store.read_ticket import iso
+from gateway.store.writer import GroupCommit
+
+__all__ = [
+    "FactsQuery",
+    "LedgerState",
+    "OutboxRef",
+    "Settled",
+    "Store",
+    "StoreBroken",
+    "StoreLocked",
+    "StoreRefused",
+    "StoreUnavailable",
+    "StoreVersion",
+    "migrate",
+    "open_store",
+    "schema_revision",
+]
+
+
+def open_store(url: str, state_dir: Path, *, lock: bool = True, read_only: bool = False) -> Store:
+    """Opens a migrated database. `read_only` takes no lock and can stand beside a running daemon.
+
+    Raises FileNotFoundError, StoreVersion (empty, older or newer than this program), StoreLocked (another daemon),
+    StoreUnavailable or StoreBroken.
+    """
+    path = database_path(url)
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no database at {path}")
+    check_revision(url)
+    blobs = Blobs(state_dir / "blobs")
+    if read_only:
+        return Store(Parts(path, blobs, reader_engine(path, immutable=True)), url)
+    held = FileLock(path) if lock else None
+    engine = writer_engine(path)
+    parts = Parts(path, blobs, reader_engine(path), engine, lock=held)
+    try:
+        if held is not None:
+            blobs.prepare()
+        with parts.read(), engine.connect():  # both assert their pragmas before any mail is taken
+            pass
+        parts.writer = GroupCommit(engine, HANDLERS)
+    except BaseException:
+        parts.close()
+        raise
+    return Store(parts, url)
+
+
+class Store:
+    """See the module. Made by `open_store`."""
+
+    def __init__(self, parts: Parts, url: str) -> None:
+        self._parts = parts
+        self._url = url
+
+    # --- intake -----------------------------------------------------------------------------------------------------
+
+    def accept(self, received: Received) -> Future[int]:
+        """Keeps one message; gives its intake id. A key that is known gives the id it has, without a second row."""
+        parts = self._parts
+        return parts.write_packed(
+            "keep",
+            lambda: queue.Kept(received, parts.blobs.pack(received.raw)),
+            apart=len(received.raw) > FILE_FROM // 2,
+        )
+
+    def claim(self, limit: int, skip: frozenset[int] = frozenset()) -> list[Intake]:
+        """The oldest waiting messages, at most `limit` and 64 MiB together; they are the caller's until `commit`,
+        `quarantine` or `unclaim`. One whose kept octets are damaged is quarantined and not given."""
+        parts = self._parts
+        with parts.reading.taking() as (held, take), parts.read() as connection:
+            ids = queue.waiting_ids(connection, held | skip, limit)
+            found, damaged = queue.load(connection, parts.blobs, ids)
+            take(ids)
+        for mishap in damaged:
+            self.quarantine(mishap.intake_id, mishap.reason)
+        return found
+
+    def unclaim(self, ids: Iterable[int]) -> None:
+        """Gives claimed messages back undone."""
+        self._parts.reading.release(ids)
+
+    def note_attempt(self, intake_id: int, reason: str) -> int:
+        """Counts a try that failed, durably; gives the count."""
+        return int(self._parts.write("attempts", queue.Mishap(intake_id, reason)).result())
+
+    def quarantine(self, intake_id: int, reason: str) -> None:
+        """Sets a waiting message aside: its outcome is on record, its octets stay."""
+        self._parts.write("quarantine", queue.Mishap(intake_id, reason)).result()
+        self.unclaim([intake_id])
+
+    def release_quarantined(self, intake_id: int) -> bool:
+        """Puts a quarantined message back into the queue, marked `released`; False if it is not in quarantine."""
+        return bool(self._parts.write("let out", intake_id).result())
+
+    def waiting(self) -> tuple[int, datetime | None]:
+        """How many messages wait, and when the oldest of them came."""
+        with self._parts.read() as connection:
+            return queue.waiting(connection)
+
+    def raw(self, intake_id: int) -> bytes:
+        """The message as it came; KeyError if there is no such row, StoreBroken if its octets are damaged."""
+        with self._parts.read() as connection:
+            found, damaged = queue.load(connection, self._parts.blobs, [intake_id])
+        if damaged:
+            raise StoreBroken(damaged[0].reason)
+        if not found:
+            raise KeyError(intake_id)
+        return found[0].raw
+
+    # --- the IMAP ledger --------------------------------------------------------------------------------------------
+
+    def ledger_state(self, mailbox: str, folder: str) -> LedgerState | None:
+        with self._parts.read() as connection:
+            mark = ledger.folder_mark(connection, mailbox, folder)
+            if mark is None:
+                return None
+            highest = ledger.highest_uid(connection, mailbox, folder, mark[0])
+
+        def known(uidvalidity: int, uids: Collection[int]) -> set[int]:
+            return set(self.ledger_outcomes(mailbox, folder, uidvalidity, uids))
+
+        return LedgerState(mark[0], highest, known)
+
+    def ledger_outcomes(self, mailbox: str, folder: str, uidvalidity: int, uids: Collection[int]) -> dict[int, str]:
+        """The outcome of each of these UIDs that has one."""
+        with self._parts.read() as connection:
+            return ledger.outcomes(connection, mailbox, folder, uidvalidity, uids)
+
+    def put_ledger(self, rows: Sequence[LedgerRow]) -> Future[None]:
+        """Writes rows that come with no message; a row that is there stays as it is."""
+        return self._parts.write("ledger", rows)
+
+    def folder_mark(self, mailbox: str, folder: str) -> tuple[int, int, int, datetime] | None:
+        with self._parts.read() as connection:
+            return ledger.folder_mark(connection, mailbox, folder)
+
+    def mark_folder(self, mark: FolderMark) -> Future[None]:
+        return self._parts.write("folders", mark)
+
+    # --- decisions --------------------------------------------------------------------------------------------------
+
+    def facts(self, query: FactsQuery) -> Facts:
+        return self.facts_many([query])[0]
+
+    def facts_many(self, queries: Sequence[FactsQuery]) -> list[Facts]:
+        """Facts for each query, in order, from one snapshot."""
+        with self._parts.read() as connection:
+            return facts_many(connection, queries)
+
+    def commit(self, commit: Commit) -> Future[tuple[OutboxRef, ...]]:
+        """Writes one decision whole, or fails with Stale (decide again), Settled (its message has its outcome),
+        StoreRefused (it can never be written) and writes nothing of it."""
+        return self.commit_many([commit])[0]
+
+    def commit_many(self, commits: Sequence[Commit]) -> list[Future[tuple[OutboxRef, ...]]]:
+        """As `commit`, all in one transaction; each stands or falls alone."""
+        blobs = self._parts.blobs
+        jobs = [Ready(one, tuple(blobs.pack(mail.body) for mail in one.mails)) for one in commits]
+        futures = self._parts.write_many("commit", jobs)
+        for one, future in zip(commits, futures, strict=True):
+            if one.intake_id is not None:
+                future.add_done_callback(self._letting_go(one.intake_id))
+        return futures
+
+    def _letting_go(self, intake_id: int) -> Callable[[Future[Any]], None]:
+        def done(future: Future[Any]) -> None:
+            error = None if future.cancelled() else future.exception()
+            if isinstance(error, Settled) or not isinstance(error, Stale | StoreRefused):
+                self.unclaim([intake_id])
+
+        return done
+
+    def due_targets(self, now: datetime, limit: int) -> list[DueTarget]:
+        """Targets past due, neither met nor escalated, of tickets that still run."""
+        with self._parts.read() as connection:
+            return reports.due_targets(connection, now, limit)
+
+    # --- outbox -----------------------------------------------------------------------------------------------------
+
+    def claim_outbox(self, limit: int, now: datetime) -> list[Outgoing]:
+        """Mails that are due, the caller's until `mark_sent` or `unclaim_outbox`. Those whose time is past expire."""
+        parts = self._parts
+        with parts.sending.taking() as (held, take), parts.read() as connection:
+            ids, late = outbox.due_ids(connection, now, held, limit)
+            found, damaged = outbox.load(connection, parts.blobs, ids)
+            take(mail.id for mail in found)
+        for state, numbers in (("expired", late), ("failed", damaged)):
+            if numbers:
+                parts.write("outbox", outbox.Move(state, tuple(numbers), now)).result()
+        return found
+
+    def unclaim_outbox(self, ids: Iterable[int]) -> None:
+        """Gives claimed mails back untried."""
+        self._parts.sending.release(ids)
+
+    def mark_sent(
+        self, results: Sequence[SendResult], now: datetime, retry: Retry, spread: Callable[[], float]
+    ) -> Future[list[int]]:
+        """Writes what became of claimed mails; gives the ids that have now failed for good. `spread` gives numbers
+        in [-1, 1]: each wait is its step times 1 ± `retry.spread`."""
+        future = self._parts.write("sent", outbox.Marks(tuple(results), now, retry, spread))
+        ids = [result.outbox_id for result in results]
+        future.add_done_callback(lambda _: self.unclaim_outbox(ids))
+        return future
+
+    def failed_untold(self) -> list[Undelivered]:
+        """Failed mails nobody was told of. A commit with an "undelivered" mail of that `cause` tells of one."""
+        with self._parts.read() as connection:
+            return outbox.untold(connection)
+
+    def mark_told(self, ids: Sequence[int]) -> Future[list[int]]:
+        """For failures nobody is to be told of."""
+        return self._parts.write("outbox", outbox.Move("told", tuple(ids), datetime.now(UTC)))
+
+    def outbox_depth(self) -> int:
+        """How many mails wait to be sent."""
+        with self._parts.read() as connection:
+            return outbox.depth(connection)
+
+    def next_due(self, now: datetime) -> datetime | None:
+        """The earliest instant after `now` at which a mail is to be tried."""
+        with self._parts.read() as connection:
+            return outbox.next_due(connection, now)
+
+    def hold(self, ids: Sequence[int] | None = None) -> Future[list[int]]:
+        """Stops waiting mails, all of them by default; gives those stopped."""
+        return self._parts.write("outbox", outbox.Move("hold", _tuple(ids), datetime.now(UTC)))
+
+    def release(self, now: datetime, ids: Sequence[int] | None = None) -> Future[list[int]]:
+        """Lets held mails go, all of them by default; the time to give up counts from `now`."""
+        return self._parts.write("outbox", outbox.Move("waiting", _tuple(ids), now))
+
+    # --- rulebooks --------------------------------------------------------------------------------------------------
+
+    def record_rulebook(self, digest: str, content: Mapping[str, str]) -> Future[None]:
+        """Keeps a rulebook that took effect; it becomes the last one."""
+        return self._parts.write("rulebook", rulebooks.Recorded(digest, content, datetime.now(UTC)))
+
+    def load_rulebook(self, digest: str) -> dict[str, str] | None:
+        with self._parts.read() as connection:
+            return rulebooks.load(connection, digest)
+
+    def last_rulebook(self) -> str | None:
+        with self._parts.read() as connection:
+            return rulebooks.last(connection)
+
+    # --- reports ----------------------------------------------------------------------------------------------------
+
+    def tickets(self, filters: Mapping[str, Any], prefix: str) -> list[dict[str, Any]]:
+        """Tickets with their messages; see `reports.tickets`."""
+        with self._parts.read() as connection:
+            return reports.tickets(connection, filters, prefix)
+
+    def ticket(self, number: int, prefix: str = "") -> dict[str, Any] | None:
+        """One ticket whole, or None."""
+        with self._parts.read() as connection:
+            return reports.ticket(connection, number, prefix)
+
+    def quarantined(self) -> list[dict[str, Any]]:
+        with self._parts.read() as connection:
+            return reports.quarantined(connection)
+
+    def status(self) -> dict[str, Any]:
+        """Counts by state, the oldest waiting message, octets on disk, schema revision."""
+        with self._parts.read() as connection:
+            counts = reports.counts(connection)
+            waiting, oldest = queue.waiting(connection)
+        files = [self._parts.path, *(self._parts.path.with_name(self._parts.path.name + end) for end in ("-wal",))]
+        return {
+            **counts,
+            "waiting": waiting,
+            "oldest_waiting": iso(oldest),
+            "outbox_depth": counts["outbox"].get("waiting", 0),
+            "database_size": sum(file.stat().st_size for file in files if file.exists()),
+            "revision": schema_revision(self._url),
+        }
+
+    def check(self) -> list[str]:
+        """What is wrong with the store: damaged pages, rows without parents, missing files, unsafe pragmas."""
+        try:
+            with self._parts.read() as connection:
+                found = [str(row[0]) for row in connection.exec_driver_sql("PRAGMA quick_check") if row[0] != "ok"]
+                orphans = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()
+                found += [f"row {row[1]} of {row[0]} has no {row[2]}" for row in orphans]
+                found += damaged_files(connection, self._parts.blobs)
+                found += wrong_pragmas(connection.connection.driver_connection)
+        except StoreBroken as error:
+            return [str(error)]
+        revision = schema_revision(self._url)
+        return found if revision == schema.REVISION else [*found, f"schema revision is {revision}"]
+
+    def close(self) -> None:
+        """Writes what was handed over, then lets go of everything."""
+        self._parts.close()
+
+
+def _tuple(ids: Sequence[int] | None) -> tuple[int, ...] | None:
+    return None if ids is None else tuple(ids)
