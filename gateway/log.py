@@ -1,0 +1,234 @@
+"""What the daemon says: one function per loggable event, one line per event.
+
+Addresses are logged, subjects and texts of mail never. A line is `key=value` pairs or one JSON object; whatever a
+sender or server wrote is escaped, so that no value forges a line or drives a terminal (attack matrix row 93). Under
+journald every line carries its priority as `<n>` (sd-daemon(3)) and no time of its own.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import sys
+import time
+import traceback
+from collections.abc import Mapping
+from datetime import datetime
+
+_log = logging.getLogger("gateway")
+_VALUE = 2000  # characters of one value
+_PLAIN = re.compile(r"[^\s\"=\\]+\Z")
+# C0, DEL, C1, line and paragraph separators, bidi and zero-width marks, BOM, lone surrogates
+_UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
+_PRIORITY = ((logging.CRITICAL, 2), (logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6))
+# They log protocol lines, even of messages, at INFO and DEBUG.
+_CHATTY = (
+    *("mail.log", "mail.debug", "imapclient", "imapclient.imaplib"),
+    *("uvicorn", "uvicorn.error", "uvicorn.access", "sqlalchemy", "alembic", "asyncio"),
+)
+
+Value = str | int | float | bool | datetime | None
+
+
+def setup(format: str, level: str, journald: bool) -> None:
+    """Makes stderr the one log. `format` is "kv" (key=value) or "json", `level` a name of the logging module.
+
+    Raises ValueError for another word. May be called again.
+    """
+    if format not in ("kv", "json"):
+        raise ValueError(f"log format {format!r} is neither 'kv' nor 'json'")
+    number = logging.getLevelNamesMapping().get(level.upper())
+    if number is None:
+        raise ValueError(f"log level {level!r} is none of debug, info, warning, error")
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(LineFormatter(json_lines=format == "json", journald=journald))
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(number)
+    for name in _CHATTY:
+        logging.getLogger(name).setLevel(max(number, logging.WARNING))
+
+
+class LineFormatter(logging.Formatter):
+    """One line per record, always; pure ASCII control, everything else as written."""
+
+    def __init__(self, *, json_lines: bool, journald: bool) -> None:
+        super().__init__()
+        self._json = json_lines
+        self._journald = journald
+
+    def format(self, record: logging.LogRecord) -> str:
+        fields: dict[str, Value] = {}
+        if not self._journald:
+            fields["time"] = _time(record.created)
+        fields["level"] = record.levelname.lower()
+        event = getattr(record, "event", None)
+        if isinstance(event, str):
+            fields["event"] = event
+            fields.update(getattr(record, "fields", {}))
+        else:
+            fields["logger"] = record.name
+            fields["message"] = record.getMessage()
+        if record.exc_info and record.exc_info[1] is not None:
+            fields["trace"] = "".join(traceback.format_exception(record.exc_info[1]))[-_VALUE:]
+        line = _as_json(fields) if self._json else _as_text(fields)
+        return f"<{_priority(record.levelno)}>{line}" if self._journald else line
+
+
+def escaped(text: str) -> str:
+    r"""One line that any terminal may show: controls, bidi marks and lone surrogates as \n, \x1b, \u202e."""
+    safe = _UNSAFE.sub(lambda found: _escape(found[0]), text.replace("\\", "\\\\"))
+    return safe if len(safe) <= _VALUE else safe[:_VALUE] + "…"
+
+
+def _escape(character: str) -> str:
+    return character.encode("unicode_escape", "surrogatepass").decode("ascii")
+
+
+def _as_text(fields: Mapping[str, Value]) -> str:
+    return " ".join(f"{key}={_quoted(value)}" for key, value in fields.items() if value is not None)
+
+
+def _quoted(value: Value) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    text = escaped(_text(value))
+    return text if _PLAIN.match(text) else '"' + text.replace('"', '\\"') + '"'
+
+
+def _as_json(fields: Mapping[str, Value]) -> str:
+    kept = {key: _bounded(value) for key, value in fields.items() if value is not None}
+    # json escapes C0 by itself; the rest that is unsafe is escaped here, in JSON's own way
+    line = json.dumps(kept, ensure_ascii=False)
+    return _UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", line)
+
+
+def _bounded(value: Value) -> Value:
+    if isinstance(value, bool | int | float):
+        return value
+    text = _text(value)
+    return text if len(text) <= _VALUE else text[:_VALUE] + "…"
+
+
+def _text(value: Value) -> str:
+    if isinstance(value, datetime):
+        return value.isoformat(timespec="seconds")
+    return f"{value:.3f}" if isinstance(value, float) else str(value)
+
+
+def _time(created: float) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(created)) + f".{int(created % 1 * 1000):03}Z"
+
+
+def _priority(level: int) -> int:
+    return next((number for floor, number in _PRIORITY if level >= floor), 7)
+
+
+def _say(level: int, event: str, error: BaseException | None = None, **fields: Value) -> None:
+    if _log.isEnabledFor(level):
+        trace = (type(error), error, error.__traceback__) if error is not None else None
+        _log.log(level, event, exc_info=trace, extra={"event": event, "fields": fields})
+
+
+# --- the life of the daemon ---
+
+
+def ready() -> None:
+    _say(logging.INFO, "ready")
+
+
+def stopping() -> None:
+    _say(logging.INFO, "stopping")
+
+
+def listening(name: str, host: str, port: int) -> None:
+    _say(logging.INFO, "listening", name=name, host=host, port=port)
+
+
+def fault(where: str, what: str, error: BaseException | None = None) -> None:
+    """Something of ours went wrong; the trace of `error` goes into the same line."""
+    _say(logging.ERROR, "fault", error, where=where, what=what)
+
+
+def rules_loaded(digest: str, rules: int) -> None:
+    _say(logging.INFO, "rules_loaded", digest=digest[:12], rules=rules)
+
+
+def rules_refused(problems: str) -> None:
+    """A rule file or template that does not load; what is in force stays (law 9)."""
+    _say(logging.ERROR, "rules_refused", problems=problems)
+
+
+def template_trouble(kind: str, language: str, what: str) -> None:
+    _say(logging.ERROR, "template_trouble", kind=kind, language=language, what=what)
+
+
+# --- mail in ---
+
+
+def kept(intake_id: int, source: str, size: int, sender: str) -> None:
+    _say(logging.INFO, "kept", intake=intake_id, source=source, size=size, sender=sender or "<>")
+
+
+def not_kept(source: str, why: str) -> None:
+    """Answered 4xx, or left on the IMAP server (law 1)."""
+    _say(logging.ERROR, "not_kept", source=source, why=why)
+
+
+def refused(peer: str, reply: str, sender: str = "", recipient: str = "") -> None:
+    """A command of an SMTP client was refused."""
+    _say(logging.INFO, "refused", peer=peer, reply=reply, sender=sender or None, recipient=recipient or None)
+
+
+def imap_connected(mailbox: str, folder: str = "") -> None:
+    _say(logging.INFO, "imap_connected", mailbox=mailbox, folder=folder or None)
+
+
+def imap_lost(mailbox: str, why: str, wait: float) -> None:
+    """`wait`: seconds until the next try."""
+    _say(logging.WARNING, "imap_lost", mailbox=mailbox, why=why, wait=wait)
+
+
+# --- decisions ---
+
+
+def decided(intake_id: int, outcome: str, ticket: int | None, department: str, ms: float | None = None) -> None:
+    _say(
+        logging.INFO, "decided", intake=intake_id, outcome=outcome, ticket=ticket, department=department or None, ms=ms
+    )
+
+
+def group(claimed: int, done: int, seconds: float) -> None:
+    """One batch of the desk."""
+    _say(logging.DEBUG, "group", claimed=claimed, done=done, seconds=seconds)
+
+
+def quarantined(intake_id: int, reason: str) -> None:
+    _say(logging.WARNING, "quarantined", intake=intake_id, reason=reason)
+
+
+def escalated(ticket: int, kind: str, due: datetime) -> None:
+    _say(logging.WARNING, "escalated", ticket=ticket, target=kind, due=due)
+
+
+# --- mail out ---
+
+
+def sent(outbox_id: int, kind: str, ticket: int, recipient: str, result: str, reply: str, attempts: int) -> None:
+    """One try to deliver one mail; a warning where it did not go out."""
+    _say(
+        logging.INFO if result == "delivered" else logging.WARNING,
+        "sent" if result == "delivered" else f"send_{result}",
+        outbox=outbox_id,
+        kind=kind,
+        ticket=ticket,
+        to=recipient,
+        reply=reply,
+        attempts=attempts,
+    )
+
+
+def held(kind: str, ticket: int, recipient: str, why: str) -> None:
+    """An automatic mail that a cap kept back."""
+    _say(logging.WARNING, "held", kind=kind, ticket=ticket, to=recipient, why=why)
