@@ -1,0 +1,193 @@
+"""Bodies and attachments: our own walk over the tree, with IMAP part numbers (RFC 3501 §6.4.5).
+
+Text is taken from octets by `charset.decode`. An attached message is one attachment, never mixed into the text.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from gateway.mail.charset import decode
+from gateway.mail.clean import cut, many_lines, one_line
+from gateway.mail.flowed import unflow
+from gateway.mail.header_read import Part, octets, part_type
+from gateway.mail.html_text import to_text
+from gateway.mail.labels import label
+from gateway.mail.params import parse_params
+from gateway.mail.transfer import decode_transfer
+from gateway.model import Attachment
+from gateway.options import ReadLimits
+
+_HTML_SOURCE = re.compile(r"(?is)\A\s*(?:<!doctype html|<html\b)")
+_STUB = 400  # characters: a longer text is never taken for "please view the HTML version"
+_STUB_WORDS = re.compile(r"(?i)html|mime|browser|trình duyệt|浏览器|网页")
+_BLANKS = re.compile(r"\s+")
+_NOT_SHOWN = frozenset({"text/x-amp-html", "text/watch-html"})  # further faces of an alternative
+_DEEPEST = 100  # the tree is bounded by `limits` already; this bounds the recursion of a tree that was not scanned
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """One leaf of the tree, its transfer encoding undone."""
+
+    path: str
+    type: str
+    params: dict[str, str]
+    disposition: str
+    name: str  # as given, not yet a label
+    content_id: str
+    content: bytes = field(repr=False)
+    encoding: str
+    parent: str  # subtype of the multipart it stands in, "" for a whole message
+    group: str  # path of the nearest multipart/alternative around it, "" if none
+    attached: bool  # it stands inside a container that is itself an attachment
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """What `read_body` found. `text` and `html` are at most `limits.text` octets."""
+
+    text: str
+    html: str
+    attachments: tuple[Attachment, ...]
+    defects: tuple[str, ...]
+
+
+def leaves(tree: Part) -> list[Leaf]:
+    """All leaves in order. The numbers are those of IMAP: "1" for a single part, "2.1" inside a nested multipart."""
+    found: list[Leaf] = []
+    _collect(tree, "", "", "", False, found, 0)
+    return found
+
+
+def _collect(part: Part, path: str, parent: str, group: str, attached: bool, found: list[Leaf], depth: int) -> None:
+    media = part_type(part)
+    children = part.get_payload()
+    if not isinstance(children, list):
+        if media.startswith("multipart/"):
+            media = "text/plain"  # its boundary is missing: what it holds is shown as it stands
+        found.append(_leaf(part, path or "1", media, parent, group, attached))
+        return
+    if depth >= _DEEPEST:
+        return
+    if path:
+        attached = attached or parse_params(part.field("content-disposition"))[0] == "attachment"
+    subtype = media.partition("/")[2]
+    if subtype == "alternative":
+        group = path or "0"
+    for number, child in enumerate(children, 1):
+        if isinstance(child, Part):
+            _collect(child, f"{path}.{number}" if path else str(number), subtype, group, attached, found, depth + 1)
+
+
+def _leaf(part: Part, path: str, media: str, parent: str, group: str, attached: bool) -> Leaf:
+    _, params = parse_params(part.field("content-type"))
+    disposition, extra = parse_params(part.field("content-disposition"))
+    encoding = part.field("content-transfer-encoding").decode("ascii", "replace")
+    return Leaf(
+        path=path,
+        type=media,
+        params=params,
+        disposition=disposition,
+        name=extra.get("filename") or params.get("name") or "",
+        content_id=one_line(part.field("content-id").decode("ascii", "ignore"), 250).strip("<> "),
+        content=decode_transfer(octets(part.get_payload() or ""), encoding),
+        encoding=encoding.strip().lower(),
+        parent=parent,
+        group=group,
+        attached=attached,
+    )
+
+
+@dataclass(slots=True)
+class _Section:
+    """A piece of text in its faces: those of one alternative, or a single text part."""
+
+    group: str
+    plain: list[str] = field(default_factory=list)
+    html: list[str] = field(default_factory=list)
+
+
+def read_body(found: list[Leaf], limits: ReadLimits) -> Body:
+    """Text, HTML and attachments of the leaves of one message."""
+    sections: list[_Section] = []
+    attachments: list[Attachment] = []
+    defects: list[str] = []
+    for leaf in found:
+        if not _is_text(leaf, sections):
+            if not (leaf.group and leaf.type in _NOT_SHOWN):
+                attachments.append(_attachment(leaf))
+            continue
+        text, lost = decode(leaf.content, leaf.params.get("charset", ""))
+        if lost:
+            defects.append(f"part {leaf.path}: {lost} characters could not be decoded")
+        _add(sections, leaf, many_lines(text, limits.text))
+    joined = cut("\n".join(_texts(sections)), limits.text)
+    html = cut("\n".join(piece for section in sections for piece in section.html), limits.text)
+    return Body(joined, html, tuple(attachments), tuple(defects))
+
+
+def _is_text(leaf: Leaf, sections: list[_Section]) -> bool:
+    """Body text: text/plain or text/html that is not an attachment. A named part is, unless it is the first text."""
+    if leaf.attached or leaf.disposition == "attachment" or leaf.type not in ("text/plain", "text/html"):
+        return False
+    if leaf.name and sections:
+        return bool(leaf.group) and leaf.group == sections[-1].group and leaf.disposition != "inline"
+    return not leaf.name or leaf.disposition != "inline" or leaf.parent != "mixed"
+
+
+def _add(sections: list[_Section], leaf: Leaf, text: str) -> None:
+    if not sections or not leaf.group or sections[-1].group != leaf.group:
+        sections.append(_Section(leaf.group))
+    section = sections[-1]
+    if leaf.type == "text/html" or _HTML_SOURCE.match(text):
+        section.html.append(text)
+        return
+    if leaf.params.get("format", "").lower() == "flowed":
+        text = unflow(text, leaf.params.get("delsp", "").lower() == "yes")
+    section.plain.append(text)
+
+
+def _texts(sections: list[_Section]) -> list[str]:
+    """The text of each section. HTML that repeats the plain text before it (alternatives sent as mixed) adds none."""
+    texts: list[str] = []
+    for section in sections:
+        plain = "\n".join(section.plain)
+        if section.html and (section.group or not section.plain):
+            shown = "\n".join(to_text(piece) for piece in section.html)
+            if section.plain:
+                text = shown if _is_stub(plain, shown) else plain
+            else:
+                text = "" if texts and _repeats(texts[-1], shown) else shown
+        else:
+            text = plain
+        if text.strip():
+            texts.append(text)
+    return texts
+
+
+def _is_stub(plain: str, shown: str) -> bool:
+    bare = plain.strip()
+    if not bare:
+        return True
+    return len(bare) <= _STUB and len(shown) > len(bare) and _STUB_WORDS.search(bare) is not None
+
+
+def _repeats(before: str, shown: str) -> bool:
+    one, two = _BLANKS.sub("", before), _BLANKS.sub("", shown)
+    return one == two or (min(len(one), len(two)) > 40 and (one[:200] == two[:200]))
+
+
+def _attachment(leaf: Leaf) -> Attachment:
+    inline = leaf.disposition == "inline" or (
+        bool(leaf.content_id) and leaf.parent == "related" and not leaf.disposition
+    )
+    return Attachment(
+        path=leaf.path,
+        name=label(leaf.name, leaf.path, leaf.type),
+        type=leaf.type,
+        content=leaf.content,
+        inline=inline,
+        content_id=leaf.content_id,
+    )

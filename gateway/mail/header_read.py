@@ -1,0 +1,137 @@
+"""Header fields as received, and what mail-parser says of them.
+
+The message is parsed once into `Part`s, by the stdlib with `compat32` (never `policy.default`, which can be made to
+hang or blow up); mail-parser then reads date and defects from that tree.
+"""
+
+from __future__ import annotations
+
+import email
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from email.message import Message as Tree
+from email.policy import compat32
+from email.utils import parsedate_tz
+from typing import cast
+
+from mailparser import MailParser
+
+from gateway.mail.params import media_type
+
+_ID = re.compile(r"<[!-;=?-~]{1,250}>")
+_ODD_FROM = re.compile(rb"(?im)(?:^|\r)from[ \t]+:|(?:^|\r)(?:[ \t]*\r?\n)?\xef\xbb\xbf")
+_BLANK_LINE = re.compile(rb"\r?\n\r?\n")
+
+
+class Part(Tree):
+    """One MIME part. Attached messages (message/*) stay whole: they are a leaf with their octets, not a subtree."""
+
+    def get_content_maintype(self) -> str:
+        """What the parser asks to know whether to descend: a message/* part is not entered."""
+        found = super().get_content_maintype()
+        return "application" if found == "message" else found
+
+    def get_content_type(self) -> str:
+        """The parser parses message/delivery-status by itself; this keeps it from that too."""
+        found = super().get_content_type()
+        return "application/octet-stream" if found == "message/delivery-status" else found
+
+    def field(self, name: str) -> bytes:
+        """The first value of a field as received, folds included; b"" if absent."""
+        for key, value in self.raw_items():
+            if key.lower() == name:
+                return octets(value)
+        return b""
+
+
+def octets(value: object) -> bytes:
+    """A header value of the compat32 tree as the octets that came."""
+    return str(value).encode("utf-8", "surrogateescape")
+
+
+def build_tree(raw: bytes) -> Part:
+    """The one parse. A byte order mark before the first field is left out."""
+    tree = email.message_from_bytes(raw.removeprefix(b"\xef\xbb\xbf"), _class=Part, policy=compat32)
+    return cast(Part, tree)
+
+
+class HeaderReading(MailParser):  # type: ignore[misc]  # mail-parser publishes no types
+    """mail-parser's reading of a tree that is parsed already: its date and the defects of header and structure.
+
+    Bodies are not decoded here (`body` does that from octets), and the addresses of From are read by mail-parser in
+    `address.parse_author`. Received fields, other addresses and the dictionaries, most of mail-parser's cost, are read
+    when they are asked for.
+    """
+
+    def __init__(self, tree: Part) -> None:
+        self._tree = tree
+        super().__init__(_view(tree, frozenset({"date", "resent-date"})))
+
+    def parse(self) -> HeaderReading:
+        """Called by the base class: headers and structural defects, no bodies."""
+        self._reset()
+        for part in self._tree.walk():
+            self._append_defects(part, part.get_content_type())
+        return self
+
+    @property
+    def received(self) -> list[Mapping[str, object]]:
+        """The Received fields, first hop first, parsed on demand."""
+        return list(MailParser(_view(self._tree, frozenset({"received"}))).received)
+
+    @property
+    def mail(self) -> dict[str, object]:
+        """mail-parser's dictionary of all header fields, made on demand."""
+        return dict(MailParser(_view(self._tree, None)).mail)
+
+
+def _view(tree: Part, names: frozenset[str] | None) -> Tree:
+    """A header without a body, of the named fields only: mail-parser reads all it is given."""
+    view = Tree(policy=compat32)
+    for name, value in tree.raw_items():
+        if names is None or name.lower() in names:
+            view[name] = value
+    return view
+
+
+def odd_grammar(raw: bytes) -> str:
+    """Why the header block is not to be trusted for identity, "" if it may be.
+
+    Readers of mail differ on these forms (`From :`, a byte order mark, NUL, a bare CR), so an author could be shown
+    that we did not see.
+    """
+    blank = _BLANK_LINE.search(raw)
+    head = raw[: blank.start()] if blank else raw
+    if b"\0" in head:
+        return "NUL in the header"
+    if head.count(b"\r") != head.count(b"\r\n"):
+        return "a bare CR in the header"
+    if _ODD_FROM.search(head):
+        return "an odd From line in the header"
+    return "the header begins with a continuation" if head[:1] in (b" ", b"\t") else ""
+
+
+def message_ids(value: str) -> tuple[str, ...]:
+    """The ids in a Message-ID, In-Reply-To or References value that can be used, in order, each once.
+
+    Only `<1 to 250 printable ASCII characters without blanks or angles>` counts (RFC 5322 §3.6.4, tightened).
+    """
+    return tuple(dict.fromkeys(_ID.findall(value)))
+
+
+def lenient_date(value: str) -> datetime | None:
+    """A Date that mail-parser refuses (a zone is missing, a comment is odd), in UTC; None if it is none."""
+    try:
+        found = parsedate_tz(value[:100])
+        if found is None:
+            return None
+        year, month, day, hour, minute, second = found[:6]
+        return datetime(year, month, day, hour, minute, min(second, 59), tzinfo=UTC) - timedelta(seconds=found[9] or 0)
+    except (ValueError, OverflowError, TypeError, IndexError):
+        return None
+
+
+def part_type(part: Part) -> str:
+    """The media type of a part as it says itself, lower case; "text/plain" where that is no type."""
+    return media_type(Tree.get_content_type(part))

@@ -1,0 +1,150 @@
+"""Raw octets → `Message`. One parse by the stdlib's compat32, mail-parser on its tree, bodies by our own walk."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+
+from gateway.mail.address import parse_author, parse_mailboxes
+from gateway.mail.body import Leaf, leaves, read_body
+from gateway.mail.charset import decode
+from gateway.mail.clean import one_line
+from gateway.mail.delivery_report import read_report
+from gateway.mail.digest import digest
+from gateway.mail.encoded_word import decode_words
+from gateway.mail.header_read import (
+    HeaderReading,
+    Part,
+    build_tree,
+    lenient_date,
+    message_ids,
+    octets,
+    odd_grammar,
+    part_type,
+)
+from gateway.mail.limits import scan
+from gateway.mail.minimal import read_minimal
+from gateway.mail.params import parse_params
+from gateway.model import Mailbox, Message
+from gateway.options import ReadLimits
+
+__all__ = ["Unreadable", "read_message", "read_minimal"]
+
+_SUBJECT = 255
+_MOST_DEFECTS = 50
+
+Fields = list[tuple[str, bytes]]
+
+
+class Unreadable(Exception):
+    """The message is over a limit or breaks the parser; `read_minimal` reads it. The text is the reason."""
+
+
+def read_message(raw: bytes, limits: ReadLimits) -> Message:
+    """Read one RFC 5322 message. Every string is safe to store; text and html hold at most `limits.text` octets.
+
+    Raises `Unreadable` and nothing else (but MemoryError): over a limit, or a fault in a parser.
+    """
+    over = scan(raw, limits).over
+    if over:
+        raise Unreadable(over)
+    try:
+        return _read(raw, limits)
+    except MemoryError:
+        raise
+    except Exception as fault:  # a parser's fault is the mail's, whatever its type
+        raise Unreadable(f"the parser failed: {type(fault).__name__}: {one_line(str(fault), 200)}") from fault
+
+
+def _read(raw: bytes, limits: ReadLimits) -> Message:
+    tree = build_tree(raw)
+    fields: Fields = [(name.lower(), octets(value)) for name, value in tree.raw_items()]
+    found = leaves(tree)
+    body = read_body(found, limits)
+    reading = HeaderReading(tree)
+    hint = _header_charset(found)
+    author, refused = _author(raw, fields)
+    first = _first_values(fields)
+    content_type, params = _content_type(tree, first)
+    ids = message_ids(_ascii(first, "message-id"))
+    return Message(
+        message_id=ids[0] if ids else "",
+        in_reply_to=message_ids(_ascii(first, "in-reply-to"))[: limits.references],
+        references=_references(fields, limits),
+        author=author,
+        shown_from=next(iter(_mailboxes(fields, "from", hint, limits)), None),
+        reply_to=_mailboxes(fields, "reply-to", hint, limits),
+        to=_mailboxes(fields, "to", hint, limits),
+        cc=_mailboxes(fields, "cc", hint, limits),
+        subject=one_line(decode_words(first.get("subject", b""), hint), _SUBJECT),
+        date=_date(reading.date, _ascii(first, "date")),
+        headers=tuple((name, decode_words(value, hint)) for name, value in fields),
+        content_type=content_type,
+        content_params=params,
+        text=body.text,
+        html=body.html,
+        attachments=body.attachments,
+        report=read_report(found),
+        digest=digest(fields, ((leaf.type, leaf.content) for leaf in found)),
+        size=len(raw),
+        defects=_defects(refused, fields, reading, body.defects),
+    )
+
+
+def _author(raw: bytes, fields: Fields) -> tuple[Mailbox | None, str]:
+    odd = odd_grammar(raw)
+    if odd:
+        return None, odd
+    return parse_author([value for name, value in fields if name == "from"])
+
+
+def _first_values(fields: Fields) -> dict[str, bytes]:
+    first: dict[str, bytes] = {}
+    for name, value in fields:
+        first.setdefault(name, value)
+    return first
+
+
+def _ascii(first: Mapping[str, bytes], name: str) -> str:
+    """A structured value: octets that are not ASCII stay as signs that match nothing."""
+    return first.get(name, b"").decode("latin-1").strip()
+
+
+def _content_type(tree: Part, first: Mapping[str, bytes]) -> tuple[str, dict[str, str]]:
+    _, params = parse_params(first.get("content-type", b""))
+    return part_type(tree), {one_line(name, 100): one_line(value, 500) for name, value in params.items()}
+
+
+def _references(fields: Fields, limits: ReadLimits) -> tuple[str, ...]:
+    value = b" ".join(value for name, value in fields if name == "references").decode("latin-1")
+    return message_ids(value)[-limits.references :]
+
+
+def _mailboxes(fields: Fields, name: str, hint: str, limits: ReadLimits) -> tuple[Mailbox, ...]:
+    """All fields of the name together, at most `limits.addresses` mailboxes."""
+    found: list[Mailbox] = []
+    for key, value in fields:
+        if key == name and len(found) < limits.addresses:
+            found.extend(parse_mailboxes(decode(value, hint)[0], limits.addresses - len(found)))
+    return tuple(found)
+
+
+def _header_charset(found: Sequence[Leaf]) -> str:
+    """Raw 8-bit header octets are most often in the charset of the text."""
+    return next((leaf.params["charset"] for leaf in found if leaf.params.get("charset")), "")
+
+
+def _date(read: datetime | None, value: str) -> datetime | None:
+    found = read or (lenient_date(value) if value else None)
+    return found.astimezone(UTC) if found is not None else None
+
+
+def _defects(refused: str, fields: Fields, reading: HeaderReading, body: tuple[str, ...]) -> tuple[str, ...]:
+    found = [f"author: {refused}"] if refused else []
+    for name in ("subject", "message-id", "date"):
+        times = sum(1 for key, _ in fields if key == name)
+        if times > 1:
+            found.append(f"{times} {name} fields")
+    found.extend(sorted(reading.defects_categories))
+    found.extend(body)
+    return tuple(one_line(defect, 300) for defect in found[:_MOST_DEFECTS])

@@ -1,0 +1,55 @@
+"""Content-Transfer-Encoding (RFC 2045 §6) undone, well formed or not. Linear, total."""
+
+from __future__ import annotations
+
+import binascii
+import re
+
+_ALPHABET = re.compile(rb"[^A-Za-z0-9+/=]+")
+_CHUNK = re.compile(rb"[A-Za-z0-9+/]+")
+_UU_BEGIN = re.compile(rb"(?m)^begin [0-7]{3,4} [^\r\n]*\r?\n")
+
+
+def decode_transfer(payload: bytes, encoding: str) -> bytes:
+    """The octets that `payload` carries. Unknown encodings are taken as identity; damage loses as little as it can."""
+    name = encoding.strip().lower().partition(";")[0].strip()
+    if name == "base64":
+        return _base64(payload)
+    if name == "quoted-printable":
+        return binascii.a2b_qp(payload)
+    if name in ("x-uuencode", "uuencode", "uue", "x-uue"):
+        return _uuencoded(payload)
+    return payload
+
+
+def _base64(payload: bytes) -> bytes:
+    clean = _ALPHABET.sub(b"", payload)
+    padding = clean.find(b"=")
+    if padding < 0 or not clean[padding:].strip(b"="):
+        return _quanta(clean.rstrip(b"="))
+    return b"".join(_quanta(chunk.group()) for chunk in _CHUNK.finditer(clean))  # pieces joined with their padding
+
+
+def _quanta(letters: bytes) -> bytes:
+    if len(letters) % 4 == 1:
+        letters = letters[:-1]
+    return binascii.a2b_base64(letters + b"=" * (-len(letters) % 4))
+
+
+def _uuencoded(payload: bytes) -> bytes:
+    begin = _UU_BEGIN.search(payload)
+    if begin is None:
+        return payload
+    out = []
+    for line in payload[begin.end() :].splitlines():
+        if line.strip() in (b"end", b"`"):
+            break
+        try:
+            out.append(binascii.a2b_uu(line))
+        except binascii.Error:
+            length = (((line[0] - 32) & 63) * 4 + 5) // 3 if line else 0  # trailing garbage, as some encoders leave
+            try:
+                out.append(binascii.a2b_uu(line[:length]))
+            except binascii.Error:
+                continue
+    return b"".join(out)
