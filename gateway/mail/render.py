@@ -212,13 +212,21 @@ def _tree_problems(environment: MeteredEnvironment, name: str, source: str, file
     match = _FILE.fullmatch(name)
     if match is not None:
         names = KINDS[match["kind"]].names
-        unknown = meta.find_undeclared_variables(tree) - names
+        unknown = meta.find_undeclared_variables(tree) - names - _made_here(tree)
         problems += [
             f"{name}:{node.lineno}: no value {node.name!r} for {match['kind']}, {_instead(node.name, names)}"
             for node in tree.find_all(nodes.Name)
             if node.ctx == "load" and node.name in unknown
         ]
     return problems
+
+
+def _made_here(tree: nodes.Template) -> set[str]:
+    """Names a template gives itself; what Jinja2 calls undeclared includes top-level imports used in blocks."""
+    made = {node.name for node in tree.find_all(nodes.Macro)} | {node.target for node in tree.find_all(nodes.Import)}
+    for node in tree.find_all(nodes.FromImport):
+        made |= {name if isinstance(name, str) else name[1] for name in node.names}
+    return made | {node.name for node in tree.find_all(nodes.Name) if node.ctx == "store"}
 
 
 def _instead(wrong: str, right: Iterable[str]) -> str:
