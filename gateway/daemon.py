@@ -50,7 +50,7 @@ class Daemon:
         )
         self._senders = [
             Sending(
-                store, transport.send, self._parts.rules.current, self._clock.now, settings.retry, _spread(settings)
+                store, transport.send, self._parts.rules.current, self._clock.now, settings.retry, _spread
             )
             for transport in self._parts.transports
         ]
@@ -258,9 +258,8 @@ class Daemon:
         return {"released": int(arguments["id"])}
 
 
-def _spread(settings: Settings) -> Callable[[], float]:
-    share = settings.retry.spread
-    return lambda: random.uniform(1 - share, 1 + share)
+def _spread() -> float:
+    return random.uniform(-1, 1)
 
 
 def run(settings: Settings) -> int:

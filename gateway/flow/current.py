@@ -1,4 +1,4 @@
-"""The one current pair of rulebook and templates, and what else a decision is made with. Swapped whole, between batches."""
+"""The one current pair of rulebook and templates, and what else a decision is made with. Swapped whole."""
 
 from __future__ import annotations
 
@@ -74,8 +74,10 @@ class Current:
         return (
             self.rulebook.door_of(bare) is not None
             or address_key(bare) == address_key(self.fixed.desk.bounce_address)
-            or address_key(bare).split("@")[0] in ("postmaster", "abuse")
-            and address_key(bare).split("@")[1:] == [self.fixed.desk.domain]
+            or (
+                address_key(bare).split("@")[0] in ("postmaster", "abuse")
+                and address_key(bare).split("@")[1:] == [self.fixed.desk.domain]
+            )
         )
 
 

@@ -16,7 +16,7 @@ from gateway.flow.write import commit_of
 from gateway.mail.limits import scan
 from gateway.mail.parse import Unreadable, read_message, read_minimal
 from gateway.model import Commit, Intake, Message, Stale
-from gateway.store.store import Store, StoreUnavailable
+from gateway.store.store import OutboxRef, Store, StoreUnavailable
 
 GROUP = 50
 SLOW_GROUP = 4
@@ -30,12 +30,8 @@ class Tools:
     store: Store
     current: Callable[[], Current]
     now: Callable[[], datetime]
-    read_in_child: Callable[[bytes], Message]  # raises ReadingFailed
-    decided: Callable[[int], None] = lambda count: None  # wakes the senders
-
-
-class ReadingFailed(Exception):
-    """The child died, stalled or ran out of memory on this mail."""
+    read_in_child: Callable[[bytes], Message]  # raises when the child died, stalled or ran out of memory
+    decided: Callable[[int], None] = lambda _: None  # told how many mails were written: wakes the senders
 
 
 class Desk:
@@ -188,7 +184,7 @@ class Desk:
             commits.append((thought, commit))
         return commits
 
-    def _settle(self, thought: Thought, commit: Commit, future: Future[object]) -> bool:
+    def _settle(self, thought: Thought, commit: Commit, future: Future[tuple[OutboxRef, ...]]) -> bool:
         intake = thought.intake
         try:
             future.result()

@@ -7,11 +7,13 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from gateway import log
+from gateway.desk.place import resolve
 from gateway.desk.undelivered import undelivered
 from gateway.flow.current import Current
 from gateway.flow.write import commit_of
-from gateway.model import Outgoing, SendResult, Sent, Stale
+from gateway.model import Outgoing, SendResult, Sent, Stale, TicketFacts, Undelivered
 from gateway.options import Retry
+from gateway.store.facts import FactsQuery
 from gateway.store.store import Store, StoreUnavailable
 
 BATCH = 20
@@ -69,8 +71,19 @@ class Sending:
         """Each mail that will not be delivered is told to the department once (law 3: the cause is the outbox row)."""
         current, now = self._current(), self._now()
         for failure in self._store.failed_untold():
-            decision = undelivered(failure, current.desk_context, now)
+            ticket = self._ticket(failure, now)
+            if ticket is None or failure.kind == "undelivered":
+                log.fault("outbox", f"mail {failure.outbox_id} to {failure.recipient} failed: {failure.reply}")
+                self._store.mark_told([failure.outbox_id]).result()
+                continue
+            decision = undelivered(failure, ticket, current.desk_context, now)
+            if not decision.notices:
+                self._store.mark_told([failure.outbox_id]).result()
             try:
                 self._store.commit(commit_of(decision, current, now)).result()
             except Stale:
                 continue  # told at the next failure or start
+
+    def _ticket(self, failure: Undelivered, now: datetime) -> TicketFacts | None:
+        query = FactsQuery(0, "", "", "", "", (), (failure.ticket,), None, now)
+        return resolve(self._store.facts(query), failure.ticket)

@@ -21,7 +21,8 @@ def _write(notice: Notice, current: Current, now: datetime) -> OutMail:
     rendered = current.templates.render(notice.kind, notice.language, notice.department, notice.values)
     if rendered.trouble:
         log.template_trouble(notice.kind, notice.language, rendered.trouble)
-    return compose(notice, rendered.text, rendered.html, current.compose_context(now))
+    mail = compose(notice, rendered.text, rendered.html, current.compose_context(now))
+    return replace(mail, subject=notice.topic) if notice.topic else mail
 
 
 def commit_of(
