@@ -130,15 +130,14 @@ def compile_templates(files: Mapping[str, str]) -> Templates:
     problems: list[str] = []
     compiled: dict[str, Template] = {}
     for name in sorted(files):
-        found = _name_problems(name, files) or _tree_problems(environment, name, files[name], files)
-        problems += found
+        found = _name_problems(name, files)
         if not found:
             try:
-                compiled[name] = environment.get_template(name)
-            except TemplateSyntaxError as error:
-                problems.append(f"{error.name or name}:{error.lineno}: {_what(error)}")
+                compiled[name] = _compile(environment, name, files[name])
+                found = _tree_problems(environment, name, files)
             except Exception as error:  # noqa: BLE001 - e.g. RecursionError of a monstrous expression
-                problems.append(f"{name}:1: {_what(error)}")
+                found = [f"{place(error, name)}: {_what(error)}"]
+        problems += found
     if not problems:
         templates = Templates({name: one for name, one in compiled.items() if _FILE.fullmatch(name)})
         for samples in sample_sets():
@@ -196,15 +195,15 @@ def _name_problems(name: str, files: Mapping[str, str]) -> list[str]:
     return problems
 
 
-def _tree_problems(environment: MeteredEnvironment, name: str, source: str, files: Mapping[str, str]) -> list[str]:
+def _compile(environment: MeteredEnvironment, name: str, source: str) -> Template:
     if len(source) > _SOURCE_LIMIT:
-        return [f"{name}:1: {len(source)} characters, right would be at most {_SOURCE_LIMIT}"]
-    try:
-        tree = environment.parse(source, name, name)
-    except TemplateSyntaxError as error:
-        return [f"{name}:{error.lineno}: {_what(error)}"]
-    except Exception as error:  # noqa: BLE001 - e.g. RecursionError
-        return [f"{name}:1: {_what(error)}"]
+        raise ValueError(f"{len(source)} characters, right would be at most {_SOURCE_LIMIT}")
+    return environment.get_template(name)
+
+
+def _tree_problems(environment: MeteredEnvironment, name: str, files: Mapping[str, str]) -> list[str]:
+    """What compiles and yet cannot work: parts that are not there, values that are not given."""
+    tree = environment.parse(files[name], name, name)
     problems = []
     for other in meta.find_referenced_templates(tree):
         if other is None or other not in files:
