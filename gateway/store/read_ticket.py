@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -15,6 +16,7 @@ from gateway.store.sets import select_in
 
 ACKNOWLEDGEMENT = "acknowledgement"  # the kind of the notice that opens a ticket towards its author
 _THREAD = 10  # ids in TicketFacts.thread_ids
+_RECENT = 5  # entries in TicketFacts.recent
 
 _t = schema.ticket.c
 _e = schema.entry.c
@@ -23,7 +25,7 @@ _p = schema.participant.c
 
 
 def ticket_facts(connection: Connection, numbers: Collection[int]) -> dict[int, TicketFacts]:
-    """The tickets of those numbers that exist, merged ones too: four statements whatever their count."""
+    """The tickets of those numbers that exist, merged ones too: five statements whatever their count."""
     rows = select_in(connection, sa.select(schema.ticket), _t.number, numbers)
     found = [row.number for row in rows]
     people: dict[int, list[Participant]] = {}
@@ -34,9 +36,14 @@ def ticket_facts(connection: Connection, numbers: Collection[int]) -> dict[int, 
     for row in select_in(connection, acknowledged, _o.ticket, found):
         told.setdefault(row.ticket, []).append(row.key)
     thread = _thread_ids(connection, found)
+    recent = entries(connection, found, most=_RECENT)
     return {
-        row.number: _facts(
-            row, tuple(people.get(row.number, ())), tuple(told.get(row.number, ())), tuple(thread.get(row.number, ()))
+        row.number: replace(
+            _facts(row),
+            participants=tuple(people.get(row.number, ())),
+            acknowledged=tuple(told.get(row.number, ())),
+            thread_ids=tuple(thread.get(row.number, ())),
+            recent=tuple(recent.get(row.number, ())),
         )
         for row in rows
     }
@@ -63,9 +70,7 @@ def _thread_ids(connection: Connection, numbers: Collection[int]) -> dict[int, l
     return thread
 
 
-def _facts(
-    row: Row[Any], people: tuple[Participant, ...], told: tuple[str, ...], thread: tuple[str, ...]
-) -> TicketFacts:
+def _facts(row: Row[Any]) -> TicketFacts:
     return TicketFacts(
         number=row.number,
         version=row.version,
@@ -79,15 +84,13 @@ def _facts(
         closed_at=row.closed_at,
         assignee=row.assignee,
         answered=row.answered,
-        participants=people,
+        participants=(),
         first=first_of(row.first),
         department_fixed=row.department_fixed,
         merged_into=row.merged_into,
         survey_open=row.survey_open,
         priority=row.priority,
         flood=row.flood,
-        acknowledged=told,
-        thread_ids=thread,
     )
 
 

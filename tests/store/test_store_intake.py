@@ -1,0 +1,150 @@
+"""Intake: kept once, handed out once, nothing lost (G1–G4, G8)."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from gateway.model import Envelope, LedgerRow, Received, Source
+from gateway.store.blobs import FILE_FROM
+from gateway.store.ledger import StoreLedger
+from tests.store.desk import NOW, commit, kept, mail, opened
+
+
+def test_what_is_accepted_is_handed_out_as_it_came_oldest_first(tmp_path: Path) -> None:
+    envelope = Envelope(
+        None, ("a@desk.example", "b@desk.example"), "anna@client.example", "192.0.2.9", "helo", "", True
+    )
+    raw = bytes(range(256)) * 10
+    with opened(tmp_path) as store:
+        first = store.accept(Received(Source.IMAP, envelope, raw, NOW, quiet=True)).result(10)
+        second = kept(store, "second")
+    with opened(tmp_path) as store:  # from disk, not from memory
+        one, two = store.claim(10)
+        assert (one.id, two.id) == (first, second)
+        assert (one.envelope, one.raw, one.at, one.source, one.quiet) == (envelope, raw, NOW, Source.IMAP, True)
+        assert store.raw(first) == raw
+        assert store.waiting() == (2, NOW)
+
+
+@pytest.mark.parametrize("size", [0, 1, FILE_FROM, FILE_FROM + 1, 3_000_000])
+@pytest.mark.parametrize("kind", ["text", "noise"])
+def test_octets_of_any_size_come_back(tmp_path: Path, size: int, kind: str) -> None:
+    raw = os.urandom(size) if kind == "noise" else (b"line of text\r\n" * (size // 14 + 1))[:size]
+    with opened(tmp_path) as store:
+        number = store.accept(replace(mail(), raw=raw)).result(10)
+        again = store.accept(replace(mail(), raw=raw)).result(10)
+        assert [intake.raw for intake in store.claim(10)] == [raw, raw]
+        assert number != again
+        files = [path for path in (tmp_path / "blobs").rglob("*") if path.is_file()]
+        assert len(files) == (1 if size > FILE_FROM else 0)  # kept once
+        assert store.check() == []
+
+
+def test_a_key_makes_a_repeat_one_row_in_one_group_and_later(tmp_path: Path) -> None:
+    with opened(tmp_path) as store:
+        futures = [store.accept(mail("same", "imap:box:INBOX:1:7")) for _ in range(5)]
+        ids = {future.result(10) for future in futures}
+        assert len(ids) == 1
+        assert store.accept(mail("same", "imap:box:INBOX:1:7")).result(10) in ids
+        assert store.waiting()[0] == 1
+
+
+def test_a_key_with_other_octets_is_other_mail(tmp_path: Path) -> None:
+    """RELIABILITY fault 37: nothing is lost because a server gives a UID twice."""
+    with opened(tmp_path) as store:
+        ids = [store.accept(mail(text, "k")).result(10) for text in ("one", "two", "one", "two")]
+        assert ids[0] == ids[2] != ids[1] == ids[3]
+        assert [intake.raw for intake in store.claim(9)] == [mail("one").raw, mail("two").raw]
+
+
+def test_claimed_mail_is_given_to_nobody_else_until_it_is_given_back(tmp_path: Path) -> None:
+    with opened(tmp_path) as store:
+        ids = [kept(store, f"mail {n}") for n in range(5)]
+        assert [i.id for i in store.claim(2)] == ids[:2]
+        assert [i.id for i in store.claim(9, skip=frozenset(ids[2:3]))] == ids[3:]
+        assert [i.id for i in store.claim(9)] == ids[2:3]
+        store.unclaim([ids[1]])
+        assert [i.id for i in store.claim(9)] == [ids[1]]
+        store.commit(commit(ids[0])).result(10)
+        store.unclaim(ids)
+        assert [i.id for i in store.claim(9)] == ids[1:]
+
+
+def test_a_crash_frees_claims(tmp_path: Path) -> None:
+    with opened(tmp_path) as store:
+        number = kept(store)
+        assert store.claim(1)
+    with opened(tmp_path) as store:
+        assert [i.id for i in store.claim(1)] == [number]
+
+
+def test_attempts_are_counted_durably_and_quarantine_is_an_outcome(tmp_path: Path) -> None:
+    with opened(tmp_path) as store:
+        number = kept(store)
+        assert store.note_attempt(number, "child died \ud800\x00") == 1
+        assert store.note_attempt(number, "child died") == 2
+    with opened(tmp_path) as store:
+        assert store.claim(1)[0].attempts == 2
+        store.quarantine(number, "three tries")
+        assert store.claim(9) == []
+        assert store.raw(number) == mail().raw
+        assert [(row["id"], row["reason"]) for row in store.quarantined()] == [(number, "three tries")]
+        assert store.release_quarantined(number) is True
+        assert store.release_quarantined(number) is False
+        again = store.claim(9)
+        assert [(i.id, i.released, i.attempts) for i in again] == [(number, True, 0)]
+
+
+def test_one_damaged_file_sets_its_own_mail_aside_and_no_other(tmp_path: Path) -> None:
+    with opened(tmp_path) as store:
+        broken = store.accept(replace(mail(), raw=os.urandom(FILE_FROM * 2))).result(10)
+        gone = store.accept(replace(mail(), raw=os.urandom(FILE_FROM * 2))).result(10)
+        good = kept(store, "good")
+        files = {path.stat().st_ino: path for path in (tmp_path / "blobs").rglob("*") if path.is_file()}
+        first, second = files.values()
+        first.write_bytes(b"flipped" + first.read_bytes()[7:])
+        second.unlink()
+        assert [intake.id for intake in store.claim(9)] == [good]
+        assert {row["id"] for row in store.quarantined()} == {broken, gone}
+        assert len(store.check()) == 1  # the missing file; a changed one is found when it is read
+
+
+def test_what_a_killed_run_left_half_written_is_removed(tmp_path: Path) -> None:
+    left = tmp_path / "blobs" / "tmp" / "half"
+    left.parent.mkdir(parents=True)
+    left.write_bytes(b"half")
+    with opened(tmp_path):
+        assert not left.exists()
+
+
+def test_the_ledger_row_is_in_the_commit_of_its_mail(tmp_path: Path) -> None:
+    row = LedgerRow("box", "INBOX", 9, 7, "kept")
+    with opened(tmp_path) as store:
+        assert store.ledger_state("box", "INBOX") is None
+        store.accept(mail("m", "imap:box:INBOX:9:7", ledger=row)).result(10)
+        store.put_ledger([LedgerRow("box", "INBOX", 9, uid, "gone") for uid in (3, 7)]).result(10)
+        state = store.ledger_state("box", "INBOX")
+        assert state is not None
+        assert (state.uidvalidity, state.highest) == (9, 7)
+        assert state.uids(9, [1, 3, 7, 8]) == {3, 7}
+        assert state.uids(8, [3, 7]) == set()
+        assert StoreLedger(store).known("box", "INBOX", 9, [3, 7, 8]) == {3: "gone", 7: "kept"}
+
+
+def test_the_ledger_as_the_imap_edge_uses_it(tmp_path: Path) -> None:
+    with opened(tmp_path) as store:
+        ledger = StoreLedger(store)
+        assert ledger.state("box", "INBOX") is None
+        ledger.begin("box", "INBOX", 5, 0, 40, NOW).result(10)
+        ledger.advance("box", "INBOX", 5, 30).result(10)
+        ledger.advance("box", "INBOX", 5, 20).result(10)  # never backwards
+        ledger.advance("box", "INBOX", 4, 99).result(10)  # of another UIDVALIDITY
+        assert ledger.state("box", "INBOX") == (5, 30, 40, NOW)
+        ledger.put([LedgerRow("box", "INBOX", 5, 1, "refused")]).result(10)
+        ledger.begin("box", "INBOX", 6, 0, 0, NOW).result(10)
+        assert ledger.state("box", "INBOX") == (6, 0, 0, NOW)
+        assert ledger.known("box", "INBOX", 5, [1]) == {1: "refused"}  # its rows stay
