@@ -197,7 +197,7 @@ class MailConversation(LoginConversation):
             auth_user=self.login,
             peer=self.peer,
             helo=self.helo,
-            vouched=self.peer in self.reception.trusted,
+            vouched=self.vouched,
         )
         return Received(source=self.reception.source, envelope=envelope, raw=b"".join((trace, content)), at=at)
 

@@ -18,8 +18,6 @@ SLACK = 64 * 1024  # read this far beyond the size limit to answer in order; the
 
 _END = b"\r\n.\r\n"
 _WRONG_END = re.compile(rb"[\r\n]\.[\r\n]")
-_BARE_LF = re.compile(rb"(?<!\r)\n")
-_BARE_CR = re.compile(rb"\r(?!\n)")
 _HEADER_LIMIT = 256 * 1024
 _SAFE_NAME = re.compile(r"[A-Za-z0-9.:_\[\]-]{1,255}")
 
@@ -136,8 +134,9 @@ def _has_bare(piece: bytes) -> bool:
 
 
 def _normalised(piece: bytes) -> bytes:
-    piece = _BARE_CR.sub(b" ", piece.replace(b"\r\r\n", b"\r\n"))
-    return _BARE_LF.sub(b"\r\n", piece)
+    """As the module says. Plain replacements: a pattern substituted at each octet would hold fifty times the piece."""
+    lines = piece.replace(b"\r\r\n", b"\r\n").replace(b"\r\n", b"\n")
+    return lines.replace(b"\r", b" ").replace(b"\n", b"\r\n")
 
 
 def hops(content: memoryview) -> int:

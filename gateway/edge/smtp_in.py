@@ -46,6 +46,7 @@ class SmtpListener:
         trusted = Networks(listen.trusted_relays)
         self._sock = sock
         self._server: asyncio.Server | None = None
+        self._port = listen.port
         self._reception = Reception(
             listen=listen,
             source=source,
@@ -73,13 +74,13 @@ class SmtpListener:
             self._server = await loop.create_server(answer, sock=self._sock, backlog=_BACKLOG)
         else:
             self._server = await loop.create_server(answer, listen.host, listen.port, backlog=_BACKLOG)
+        name = self._server.sockets[0].getsockname()
+        self._port = int(name[1]) if isinstance(name, tuple) else 0
 
     @property
     def port(self) -> int:
-        """The port really listened on, also where 0 was asked for."""
-        if self._server is None or not self._server.sockets:
-            raise RuntimeError("not listening")
-        return int(self._server.sockets[0].getsockname()[1])
+        """The port listened on since `start`, also where 0 was asked for."""
+        return self._port
 
     async def stop(self, grace: float) -> None:
         """Take no new connection, let messages under way be finished for `grace` seconds, then hang up on all.

@@ -84,6 +84,7 @@ class Conversation(SMTP):
         )
         self.reception = reception
         self.peer = ""
+        self.vouched = False  # the peer is a trusted relay
         self.helo = ""  # what the client calls itself, printable; "" before HELO
         self.extended = False
         self.login: str | None = None  # who is logged in: an address in lower case
@@ -102,6 +103,7 @@ class Conversation(SMTP):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         if self._original_transport is None:
             self.peer = peer_address(transport.get_extra_info("peername"))
+            self.vouched = self.peer in self.reception.trusted
             self._admitted = not self.reception.closing and self.reception.connections.enter(self.peer)
             if not self._admitted:
                 self.transport = transport
