@@ -96,6 +96,13 @@ def ticket(connection: Connection, number: int, prefix: str) -> dict[str, Any] |
     }
 
 
+def outcomes(connection: Connection, intake_id: int) -> list[dict[str, Any]]:
+    """What became of one message, a row for each decision at each door, in order: door, outcome, ticket, reasons."""
+    d = schema.decision.c
+    query = sa.select(d.door, d.outcome, d.ticket, d.reasons).where(d.intake_id == intake_id).order_by(d.id)
+    return [dict(row._mapping) for row in connection.execute(query)]
+
+
 def _all(
     connection: Connection, table: sa.Table, numbers: Sequence[int], drop: tuple[str, ...]
 ) -> list[dict[str, Any]]:

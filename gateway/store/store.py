@@ -302,6 +302,11 @@ class Store:
         with self._parts.read() as connection:
             return reports.ticket(connection, number, prefix)
 
+    def outcomes(self, intake_id: int) -> list[dict[str, Any]]:
+        """What became of one message: a row for each door."""
+        with self._parts.read() as connection:
+            return reports.outcomes(connection, intake_id)
+
     def quarantined(self) -> list[dict[str, Any]]:
         with self._parts.read() as connection:
             return reports.quarantined(connection)
