@@ -8,6 +8,7 @@ sizes are octets or `500KB`, `40MB`. Relative paths count from the folder of the
 from __future__ import annotations
 
 import ipaddress
+import re
 import types
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, field, fields
@@ -110,6 +111,17 @@ def _octets(value: object) -> object:
     return size(value) if isinstance(value, str) else value
 
 
+def _matching(pattern: str, wanted: str) -> Any:
+    """Text that looks like something; `wanted` says what in the error."""
+
+    def check(value: str) -> str:
+        if not re.fullmatch(pattern, value):
+            raise ValueError(f"must be {wanted}, got {quoted(value)}")
+        return value
+
+    return Annotated[Text, AfterValidator(check)]
+
+
 def _network(value: str) -> str:
     try:
         ipaddress.ip_network(value)
@@ -135,13 +147,13 @@ Count = Annotated[int, Field(ge=0)]
 Port = Annotated[int, Field(ge=0, le=65535)]
 Flag = Annotated[bool, Field(strict=True)]
 Share = Annotated[float, Field(ge=0, le=1)]
-_Name = Annotated[Text, Field(pattern=r"^[\w.@-]{1,64}$")]
-_Domain = Annotated[Text, Field(pattern=r"^[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*$")]
 _SPECIAL: Mapping[tuple[type, str], Any] = {
-    (Desk, "prefix"): Annotated[Text, Field(pattern=r"^[A-Za-z][A-Za-z0-9]{0,11}$")],
-    (Desk, "domain"): _Domain,
+    (Desk, "prefix"): _matching(
+        "[A-Za-z][A-Za-z0-9]{0,11}", "a letter and at most 11 more letters or digits, such as DESK"
+    ),
+    (Desk, "domain"): _matching(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*", "a domain such as desk.example"),
     (Desk, "bounce_address"): Address,
-    (ImapMailbox, "name"): _Name,
+    (ImapMailbox, "name"): _matching(r"[\w.@-]{1,64}", "a short name of letters, digits and . @ - _"),
     (ImapMailbox, "address"): Address,
     (Listen, "trusted_relays"): list[Annotated[Text, AfterValidator(_network)]],
     (Retry, "spread"): Share,

@@ -82,6 +82,18 @@ def _identifier(value: str) -> str:
     return value
 
 
+def _header_name(value: str) -> str:
+    if not re.match(r"[!-9;-~]{1,76}\Z", value):
+        raise ValueError(f"must be the name of a header field such as X-Mailer, got {quoted(value)}")
+    return value
+
+
+def _template(value: str) -> str:
+    if not re.match(r"[a-z0-9][a-z0-9-]{0,39}\Z", value):
+        raise ValueError(f"must be the name of a template such as complaint-received, got {quoted(value)}")
+    return value
+
+
 def _phrase(value: str) -> str:
     Lexicon().add(value)
     return value
@@ -128,7 +140,7 @@ class TextTest(Shape):
 class HeaderTest(Shape):
     """A header field by name; without words or patterns: that it is there."""
 
-    name: Annotated[Text, Field(pattern=r"^[!-9;-~]{1,76}$")]
+    name: Annotated[Text, AfterValidator(_header_name)]
     words: Phrases = []
     regex: Texts = []
     exact: Flag = False
@@ -212,7 +224,7 @@ class Effect(Shape):
     department: Identifier | None = None
     priority: Identifier | None = None
     tags: Texts = []
-    template: Annotated[Text, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")] | None = None
+    template: Annotated[Text, AfterValidator(_template)] | None = None
     notify: Texts = []
     survey: Flag | None = None
     quarantine: Flag | None = None

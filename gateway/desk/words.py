@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from itertools import chain
 
@@ -23,6 +24,7 @@ _ETH = str.maketrans({"ð": "đ"})  # old fonts wrote Ð (eth) for Đ
 _SHORT_PIECE = 40
 _MARKS = "".join(char for char in map(chr, range(0x300, 0x1F000)) if unicodedata.combining(char))
 _MARK_RUN = re.compile(f"([{_MARKS}]{{8}})[{_MARKS}]+")
+_NO_WORD_RUN = re.compile(r"\W{9,}")  # found quickly; a run of marks is one
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]+")
 # Thai, Lao, Burmese, Khmer, kana, bopomofo, Han, Hangul: written without spaces, or with endings joined on
 _UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3"
@@ -30,7 +32,7 @@ _UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u31ff\u3
 _HAN = "[\u3040-\u31ff\u3400-\u4dbf\u4e00-\u9fff]"
 _BREAK_INSIDE = re.compile(f"(?<={_HAN})(?: {{1,3}}| {{0,3}}\r?\n {{0,3}})(?={_HAN})")
 # a word, punctuation that ends a run of words, or a line break
-_TOKEN = re.compile(r"[^\W_]+(?:[\u0300-\u036f]+[^\W_]*)*|[.,;:!?()\[\]\"“”…|/]|\n")
+_TOKEN = re.compile(r"[^\W_]+(?:[\u0300-\u036f]+[^\W_]*)*|[.,;:!?()<>@=\[\]\"“”…|/]|\n")
 # English words that are not also Vietnamese syllables written without accents
 _ENGLISH_TEXT = (
     "is are was were you your we our they their this that these those with from for and or if as of have has "
@@ -43,14 +45,20 @@ _ENGLISH = frozenset(_ENGLISH_TEXT.split())
 
 def normal(text: str) -> str:
     """NFKC, case folded, invisible characters gone: the form that words are compared in."""
-    if len(text) > _SHORT_PIECE and not text.isalnum():
-        text = _MARK_RUN.sub(r"\1", text)  # sorting a long run of combining marks takes quadratic time
+    if len(text) > _SHORT_PIECE:  # sorting a long run of combining marks takes quadratic time
+        text = _NO_WORD_RUN.sub(lambda run: _MARK_RUN.sub(r"\1", run[0]), text)
     return _INVISIBLE.sub("", unicodedata.normalize("NFKC", text).casefold())
 
 
 def forms(word: str) -> tuple[str, str]:
     """(strict, bare) of one normal word: strict has its tone marks moved to the end, bare has no marks at all."""
     if word.isascii():
+        return word, word
+    return _short_forms(word) if len(word) <= _SHORT_PIECE else _forms(word)  # long ones would fill the memory
+
+
+def _forms(word: str) -> tuple[str, str]:
+    if _UNSPACED.search(word):
         return word, word
     parts = unicodedata.normalize("NFD", word.translate(_ETH))
     tones = "".join(char for char in parts if char in _TONES)
@@ -63,13 +71,18 @@ def tokens(piece: str) -> tuple[str, ...]:
     """The words (in strict form), punctuation marks and line breaks of a piece of text without blanks."""
     if piece.isascii() and piece.isalnum():
         return (piece.lower(),)
-    return _short_tokens(piece) if len(piece) <= _SHORT_PIECE else _tokens(piece)  # long ones would fill the memory
+    return _short_tokens(piece) if len(piece) <= _SHORT_PIECE else _tokens(piece)
 
 
 def _tokens(piece: str) -> tuple[str, ...]:
-    return tuple(forms(word)[0] for word in _TOKEN.findall(normal(piece)))
+    return _normal_tokens(normal(piece))
 
 
+def _normal_tokens(piece: str) -> tuple[str, ...]:
+    return tuple(forms(word)[0] for word in _TOKEN.findall(piece))
+
+
+_short_forms = lru_cache(maxsize=32768)(_forms)
 _short_tokens = lru_cache(maxsize=32768)(_tokens)
 
 
@@ -82,6 +95,12 @@ class _Phrase:
     bare: tuple[str, ...]
     exact: bool
     prefix: bool
+    key: int = 0  # the word it is looked up by: the one that fewest phrases have
+
+    @property
+    def whole(self) -> int:
+        """How many of its words must be there as they are."""
+        return len(self.strict) - self.prefix
 
 
 class Lexicon:
@@ -89,11 +108,14 @@ class Lexicon:
 
     def __init__(self) -> None:
         self._numbers: dict[tuple[str, bool], int] = {}
-        self._heads: dict[str, list[_Phrase]] = {}  # by the strict first word
-        self._bare_heads: dict[str, list[_Phrase]] = {}  # by the bare first word, where that differs
-        self._prefixes: dict[str, list[_Phrase]] = {}  # phrases of one word that may go on
+        self._phrases: list[_Phrase] = []
+        self._unspaced: list[tuple[str, int]] = []
+        self._prefixes: dict[str, list[int]] = {}  # phrases of one word that may go on
         self._lengths: tuple[int, ...] = ()
-        self._unspaced: dict[str, list[tuple[str, int]]] = {}  # by their first unspaced character
+        self._sealed = True
+        self._strict_keys: dict[str, list[_Phrase]] = {}
+        self._bare_keys: dict[str, list[_Phrase]] = {}  # of phrases with accents
+        self._rare_chars: dict[str, list[tuple[str, int]]] = {}
 
     def add(self, phrase: str, exact: bool = False) -> int:
         """Takes a phrase in and returns its number. Raises ValueError for one without any letter or digit."""
@@ -102,12 +124,12 @@ class Lexicon:
             return self._numbers[key]
         text = normal(phrase).strip()
         number = len(self._numbers)
-        first = _UNSPACED.search(text)
-        if first:
-            self._unspaced.setdefault(first[0], []).append((_joined(text), number))
+        if _UNSPACED.search(text):
+            self._unspaced.append((_joined(text), number))
         else:
             self._add_words(text, exact, number)
         self._numbers[key] = number
+        self._sealed = False
         return number
 
     def _add_words(self, text: str, exact: bool, number: int) -> None:
@@ -116,24 +138,44 @@ class Lexicon:
         if not any(word[0].isalnum() for word in words):
             raise ValueError(f"has no letter or digit, got '{text[:60]}'")
         pairs = [forms(word) for word in words]
-        phrase = _Phrase(number, tuple(s for s, _ in pairs), tuple(b for _, b in pairs), exact, prefix)
         if prefix and len(words) == 1:
-            self._prefixes.setdefault(phrase.strict[0], []).append(phrase)
-            self._lengths = tuple(sorted({len(head) for head in self._prefixes}))
-            return
-        self._heads.setdefault(phrase.strict[0], []).append(phrase)
-        if phrase.strict != phrase.bare and not exact:
-            self._bare_heads.setdefault(phrase.bare[0], []).append(phrase)
+            self._prefixes.setdefault(pairs[0][0], []).append(number)
+        else:
+            self._phrases.append(_Phrase(number, tuple(s for s, _ in pairs), tuple(b for _, b in pairs), exact, prefix))
+
+    def seal(self) -> None:
+        """Builds the look-ups; done by itself before the first search."""
+        self._lengths = tuple(sorted({len(head) for head in self._prefixes}))
+        often = Counter(word for phrase in self._phrases for word in phrase.bare)
+        self._strict_keys, self._bare_keys, self._rare_chars = {}, {}, {}
+        for phrase in self._phrases:
+            ranks = [(often[word], -len(word), place) for place, word in enumerate(phrase.bare[: phrase.whole])]
+            key = min(ranks)[2]
+            keyed = replace(phrase, key=key)
+            self._strict_keys.setdefault(phrase.strict[key], []).append(keyed)
+            if phrase.strict != phrase.bare and not phrase.exact:
+                self._bare_keys.setdefault(phrase.bare[key], []).append(keyed)
+        chars = Counter(char for text, _ in self._unspaced for char in text)
+        for text, number in self._unspaced:
+            rarest = min(_UNSPACED.findall(text), key=lambda char: chars[char])
+            self._rare_chars.setdefault(rarest, []).append((text, number))
+        self._sealed = True
 
     def found(self, text: str, language: str = "") -> frozenset[int]:
         """The numbers of all phrases that hold in `text`. `language` is what the text was taken for, "" if unsure:
         in English or Chinese text a bare letter is just that."""
+        if not self._sealed:
+            self.seal()
         hits: set[int] = set()
+        early = _UNSPACED.search(text, 0, 400) is not None  # then its pieces are lines: normalise all of it at once
+        if early:
+            text = normal(text)
         pieces = text.replace("\n", " \n ").split(" ")
-        table = {piece: tokens(piece) for piece in dict.fromkeys(pieces)}
+        split = _normal_tokens if early else tokens
+        table = {piece: split(piece) for piece in dict.fromkeys(pieces)}
         present = set(chain.from_iterable(table.values()))
-        if self._unspaced and _UNSPACED.search("".join(present)):
-            self._find_unspaced(_joined(normal(text)), hits)
+        if self._unspaced and (early or _UNSPACED.search("".join(present))):
+            self._find_unspaced(_joined(text if early else normal(text)), hits)
         if self._prefixes:
             self._find_prefixes(present, hits)
         left = self._candidates(present, language not in ("en", "zh"), hits)
@@ -143,25 +185,25 @@ class Lexicon:
         return frozenset(hits)
 
     def _find_unspaced(self, text: str, hits: set[int]) -> None:
-        for first in self._unspaced.keys() & set(_UNSPACED.findall(text)):
-            hits.update(number for phrase, number in self._unspaced[first] if phrase in text)
+        for char in self._rare_chars.keys() & set(text):
+            hits.update(number for phrase, number in self._rare_chars[char] if phrase in text)
 
     def _find_prefixes(self, strict: Iterable[str], hits: set[int]) -> None:
         for length in self._lengths:
             for head in self._prefixes.keys() & {word[:length] for word in strict}:
-                hits.update(phrase.number for phrase in self._prefixes[head])
+                hits.update(self._prefixes[head])
 
     def _candidates(self, present: set[str], bare_too: bool, hits: set[int]) -> list[_Phrase]:
         """The phrases all of whose words occur; those that need nothing but that go straight to `hits`."""
         left: dict[int, _Phrase] = {}
-        for head in self._heads.keys() & present:
-            for phrase in self._heads[head]:
+        for key in self._strict_keys.keys() & present:
+            for phrase in self._strict_keys[key]:
                 if len(phrase.strict) == 1:
                     hits.add(phrase.number)
                 elif _possible(phrase, present, bare_too):
                     left[phrase.number] = phrase
-        for head in self._bare_heads.keys() & present if bare_too else ():
-            for phrase in self._bare_heads[head]:
+        for key in self._bare_keys.keys() & present if bare_too else ():
+            for phrase in self._bare_keys[key]:
                 if phrase.number not in hits and _possible(phrase, present, bare_too):
                     left[phrase.number] = phrase
         return list(left.values())
@@ -174,13 +216,10 @@ def _joined(text: str) -> str:
 
 def _possible(phrase: _Phrase, present: set[str], bare_too: bool) -> bool:
     """Whether every word of the phrase occurs somewhere at all."""
-    last = len(phrase.strict) - phrase.prefix
+    strict = phrase.strict[: phrase.whole]
     if phrase.exact or not bare_too:
-        return present.issuperset(phrase.strict[:last])
-    return all(
-        strict in present or bare in present
-        for strict, bare in zip(phrase.strict[:last], phrase.bare[:last], strict=True)
-    )
+        return present.issuperset(strict)
+    return all(word in present or bare in present for word, bare in zip(strict, phrase.bare, strict=False))
 
 
 class _Writing:
@@ -193,9 +232,9 @@ class _Writing:
         self.running = running
         self.words = [word for word in running if word != "\n"]
         self.places: dict[str, list[int]] = {}
-        heads = {phrase.strict[0] for phrase in wanted} | {phrase.bare[0] for phrase in wanted}
+        keys = {form for phrase in wanted for form in (phrase.strict[phrase.key], phrase.bare[phrase.key])}
         for place, word in enumerate(self.words):
-            if word in heads:
+            if word in keys:
                 self.places.setdefault(word, []).append(place)
 
     @cached_property
@@ -222,22 +261,18 @@ class _Writing:
 
     def has(self, phrase: _Phrase) -> bool:
         """Whether the phrase stands somewhere, its accents agreeing."""
-        places = self.places.get(phrase.strict[0], ())
-        if any(self._holds(phrase, place) for place in places):
-            return True
-        if phrase.exact or phrase.bare[0] == phrase.strict[0]:
-            return False
-        return any(self._holds(phrase, place) for place in self.places.get(phrase.bare[0], ()))
+        keys = dict.fromkeys((phrase.strict[phrase.key], phrase.bare[phrase.key]))
+        return any(self._holds(phrase, place - phrase.key) for key in keys for place in self.places.get(key, ()))
 
-    def _holds(self, phrase: _Phrase, place: int) -> bool:
+    def _holds(self, phrase: _Phrase, start: int) -> bool:
         last = len(phrase.strict) - 1
-        if place + last >= len(self.words):
+        if start < 0 or start + last >= len(self.words):
             return False
         for step, (strict, bare) in enumerate(zip(phrase.strict, phrase.bare, strict=True)):
-            word = self.words[place + step]
+            word = self.words[start + step]
             if word == strict or (phrase.prefix and step == last and word.startswith(strict)):
                 continue
-            if phrase.exact or word != bare or not self._without_accents(place + step):
+            if phrase.exact or word != bare or not self._without_accents(start + step):
                 return False
         return True
 

@@ -56,8 +56,22 @@ def _problem(model: type[BaseModel], node: Node, details: ErrorDetails) -> Probl
     if kind == "value_error":
         return node.problem(path, str(context.get("error", details["msg"])))
     hint = " (is '：' a full-width colon for ': '?)" if isinstance(value, str) and "：" in value else ""
-    message = _WANTED.get(kind) or details["msg"][:1].lower() + details["msg"][1:]
+    message = _WANTED.get(kind) or _bound(kind, context) or details["msg"][:1].lower() + details["msg"][1:]
     return node.problem(path, f"{message}, got {quoted(value)}{hint}")
+
+
+def _bound(kind: str, context: Mapping[str, Any]) -> str:
+    """A limit that was not kept, in words."""
+    words = {
+        "greater_than": "must be more than {gt}",
+        "greater_than_equal": "must be at least {ge}",
+        "less_than": "must be less than {lt}",
+        "less_than_equal": "must be at most {le}",
+        "too_short": "must have at least {min_length} entry",
+        "string_too_short": "must not be empty",
+        "string_too_long": "must have at most {max_length} characters",
+    }
+    return words.get(kind, "").format_map(context)
 
 
 def _keys_at(model: type[BaseModel], path: Path) -> list[str]:
