@@ -211,6 +211,16 @@ def test_every_code_has_words_of_its_own(
     assert not any(code in text for text in texts for code in codes if "-" in code)
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_refused_mail_and_one_given_up_are_told_apart(shipped: Templates, language: str) -> None:
+    values = sample_values(language)["undelivered"]
+    texts = {
+        shipped.render("undelivered", language, "", {**values, "gave_up": gave_up}).text for gave_up in (True, False)
+    }
+    assert len(texts) == 2
+    assert all("hoa@khach.example" in text and "550 5.1.1" in text for text in texts)
+
+
 def test_everything_from_outside_is_escaped(shipped: Templates) -> None:
     hostile = "<script>alert(1)</script>\" onload='x' {{ 7*7 }}"
     for kind in (*CUSTOMER_KINDS, "agent-notice"):
