@@ -1,0 +1,158 @@
+"""The outbox: in order, at least once, bounded retry, loud end (G6, G7)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from gateway.model import SendResult, Sent
+from gateway.options import Retry
+from gateway.store.blobs import FILE_FROM
+from gateway.store.store import Store
+from tests.store.desk import ANNA, NOW, commit, make_ticket, notice, opened
+
+RETRY = Retry()
+
+
+def queue(store: Store, *mails: object, at: datetime = NOW) -> list[int]:
+    refs = store.commit(commit(None, mails=mails, at=at)).result(10)  # type: ignore[arg-type]
+    return [ref.id for ref in refs]
+
+
+def mark(store: Store, ids: Sequence[int], sent: Sent, now: datetime = NOW, spread: float = 0.0) -> list[int]:
+    results = [SendResult(number, sent, "some reply") for number in ids]
+    return store.mark_sent(results, now, RETRY, lambda: spread).result(10)
+
+
+def claimed(store: Store, now: datetime = NOW) -> list[int]:
+    return [mail.id for mail in store.claim_outbox(50, now)]
+
+
+def kinds(store: Store, number: int = 1) -> list[str]:
+    shown = store.ticket(number)
+    assert shown is not None
+    return [event["kind"] for event in shown["events"]]
+
+
+def test_a_mail_goes_out_whole_and_once(tmp_path: Path) -> None:
+    with opened(tmp_path) as store:
+        make_ticket(store, 1)
+        body = b"body\r\n" * FILE_FROM
+        ids = queue(store, *(notice(1, "c", f"{n}@x", body=body) for n in range(3)))
+        mails = store.claim_outbox(50, NOW)
+        assert [mail.id for mail in mails] == ids
+        assert {mail.data for mail in mails} == {b"Subject: received\r\n\r\n" + body}
+        assert len([path for path in (tmp_path / "blobs").rglob("*") if path.is_file()]) == 1  # stored once for all
+        assert claimed(store) == []
+        assert mark(store, ids, Sent.DELIVERED) == []
+        assert claimed(store, NOW + timedelta(days=9)) == []
+        assert mark(store, ids, Sent.REFUSED) == []  # a late second result changes nothing
+        assert kinds(store) == ["sent"] * 3
+        assert store.outbox_depth() == 0
+
+
+def test_a_crash_while_sending_sends_again_with_the_same_octets(tmp_path: Path) -> None:
+    with opened(tmp_path) as store:
+        make_ticket(store, 1)
+        queue(store, notice(1, "c"))
+        before = store.claim_outbox(9, NOW)
+    with opened(tmp_path) as store:
+        assert store.claim_outbox(9, NOW) == before
+
+
+def test_retries_back_off_and_give_up_loudly(tmp_path: Path) -> None:
+    with opened(tmp_path) as store:
+        make_ticket(store, 1)
+        (number,) = queue(store, notice(1, "c"))
+        now, waits = NOW, []
+        while claimed(store, now) == [number]:
+            failed = mark(store, [number], Sent.LATER, now)
+            if failed:
+                break
+            due = store.next_due(now)
+            assert due is not None
+            waits.append((due - now).total_seconds())
+            assert claimed(store, due - timedelta(microseconds=1)) == []
+            now = due
+        assert waits[:6] == [60, 300, 900, 1800, 3600, 3600]
+        assert failed == [number]
+        assert RETRY.give_up <= (now - NOW).total_seconds() < RETRY.give_up + 3600
+        (told,) = store.failed_untold()
+        assert (told.outbox_id, told.ticket, told.recipient, told.reply) == (number, 1, ANNA, "some reply")
+        assert (told.attempts, told.failed_at) == (len(waits) + 1, now)
+        assert kinds(store) == ["undelivered"]
+        assert store.next_due(NOW) is None
+
+
+@pytest.mark.parametrize(("spread", "seconds"), [(-1.0, 48), (0.5, 66), (1.0, 72), (99.0, 72)])
+def test_the_wait_is_spread(tmp_path: Path, spread: float, seconds: float) -> None:
+    with opened(tmp_path) as store:
+        make_ticket(store, 1)
+        ids = queue(store, notice(1, "c"))
+        mark(store, ids, Sent.LATER, spread=spread)
+        assert store.next_due(NOW) == NOW + timedelta(seconds=seconds)
+
+
+def test_a_failure_is_told_once(tmp_path: Path) -> None:
+    with opened(tmp_path) as store:
+        make_ticket(store, 1)
+        one, two = queue(store, notice(1, "a"), notice(1, "b", "ben@x"))
+        assert mark(store, [one, two], Sent.REFUSED) == [one, two]
+        first, second = store.failed_untold()
+        (notice_id,) = queue(store, notice(1, first.cause, "kim@desk.example", kind="undelivered", staff=True))
+        assert store.failed_untold() == [second]
+        assert queue(store, notice(1, first.cause, "kim@desk.example", kind="undelivered", staff=True)) == []
+        mark(store, [notice_id], Sent.REFUSED)
+        assert store.failed_untold() == [second]  # a notice of a failure that fails is told to nobody: no loop
+        store.mark_told([two]).result(10)
+        assert store.failed_untold() == []
+
+
+def test_mails_of_one_ticket_to_one_person_go_in_order(tmp_path: Path) -> None:
+    with opened(tmp_path) as store:
+        make_ticket(store, 1)
+        make_ticket(store, 2)
+        first, second, other, elsewhere = queue(
+            store, notice(1, "a"), notice(1, "b"), notice(1, "c", "ben@x"), notice(2, "d")
+        )
+        assert claimed(store) == [first, other, elsewhere]
+        mark(store, [first], Sent.LATER)
+        assert claimed(store) == []  # the second waits though it is due itself
+        later = NOW + timedelta(minutes=2)
+        assert claimed(store, later) == [first]
+        mark(store, [first], Sent.REFUSED, later)
+        assert claimed(store, later) == [second]
+
+
+def test_a_stale_promise_is_not_sent(tmp_path: Path) -> None:
+    with opened(tmp_path) as store:
+        make_ticket(store, 1)
+        _, second = queue(store, notice(1, "a", not_after=NOW + timedelta(hours=1)), notice(1, "b"))
+        assert claimed(store, NOW + timedelta(hours=2)) == [second]
+        assert claimed(store, NOW + timedelta(hours=2)) == []
+        assert kinds(store) == ["expired"]
+        assert store.status()["outbox"] == {"expired": 1, "waiting": 1}
+
+
+def test_hold_and_release(tmp_path: Path) -> None:
+    with opened(tmp_path) as store:
+        make_ticket(store, 1)
+        ids = queue(store, notice(1, "a", "a@x"), notice(1, "b", "b@x", hold=True), notice(1, "c", "c@x"))
+        assert store.hold(ids[:1]).result(10) == ids[:1]
+        assert claimed(store) == ids[2:]
+        later = NOW + timedelta(days=30)
+        assert store.release(later).result(10) == ids[:2]
+        assert claimed(store, later) == ids[:2]
+        assert mark(store, ids[:1], Sent.LATER, later) == []  # the time to give up counts from the release
+
+
+def test_a_body_that_cannot_be_read_fails_alone(tmp_path: Path) -> None:
+    with opened(tmp_path) as store:
+        make_ticket(store, 1)
+        ids = queue(store, notice(1, "a", "a@x", body=b"x" * FILE_FROM * 2), notice(1, "b", "b@x"))
+        next(path for path in (tmp_path / "blobs").rglob("*") if path.is_file()).unlink()
+        assert claimed(store) == ids[1:]
+        assert [one.outbox_id for one in store.failed_untold()] == ids[:1]
