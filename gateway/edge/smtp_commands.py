@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 
+from gateway import log
 from gateway.edge.smtp_address import Path, Refusal, is_relay_form, read_path
 from gateway.edge.smtp_auth import LoginConversation
 from gateway.edge.smtp_data import DataReader, Fault, hops, trace_field
@@ -13,6 +14,7 @@ from gateway.model import Envelope, Received
 
 _CHUNK = 1024 * 1024  # more than the stream reader ever holds: a read empties it
 _HOPS = 50
+_LOGGED = 320  # characters of a refused address
 _UNPRINTABLE = re.compile(r"[^!-~]")
 _FULL = "452 4.3.1 no room for mail now, try again later"
 _NO_RELAY = "550 5.7.1 no relay here"
@@ -56,10 +58,16 @@ class MailConversation(LoginConversation):
             await super().smtp_STARTTLS("")
 
     async def smtp_MAIL(self, arg: str) -> None:
-        await self.push(self._order_refusal() or self._mail(arg))
+        await self._say(self._order_refusal() or self._mail(arg))
 
     async def smtp_RCPT(self, arg: str) -> None:
-        await self.push(self._order_refusal() or self._rcpt(arg))
+        await self._say(self._order_refusal() or self._rcpt(arg), arg)
+
+    async def _say(self, reply: str, recipient: str = "") -> None:
+        """Give the verdict on a mail or a recipient; a refusal goes on record."""
+        if not reply.startswith("2"):
+            log.refused(self.peer, reply, self.mail.sender or "", recipient[:_LOGGED])
+        await self.push(reply)
 
     async def smtp_DATA(self, arg: str) -> None:
         refusal = self._order_refusal() or self._data_refusal(arg)
@@ -173,14 +181,15 @@ class MailConversation(LoginConversation):
     async def _refuse_data(self, reader: DataReader) -> None:
         reply = (reader.fault or Fault.TOO_BIG).value
         if reader.done and reader.fault is not Fault.SMUGGLING:
-            await self.push(reply)
+            await self._say(reply)
         else:
+            log.refused(self.peer, reply, self.mail.sender or "")
             self.leave(reply)
 
     async def _keep(self, reader: DataReader) -> None:
         content = reader.content()
         if hops(content) > _HOPS:
-            await self.push("554 5.4.6 too many hops")
+            await self._say("554 5.4.6 too many hops")
             return
         self.set_deadline(self.loop.time() + COMMIT_WAIT)
         reply = await self._commit(self._received(content))
@@ -190,7 +199,7 @@ class MailConversation(LoginConversation):
 
     def _received(self, content: memoryview) -> Received:
         at = self.reception.now()
-        trace = trace_field(self.hostname, self.helo, self.peer, self._protocol_name(), at)
+        trace = trace_field(self.hostname, self.helo, self.peer, self._protocol_name(), at, vouched=self.vouched)
         envelope = Envelope(
             mail_from=self.mail.sender,
             rcpt_to=tuple(self.mail.recipients),
@@ -244,10 +253,10 @@ class MailConversation(LoginConversation):
 
 
 def _not_ready(why: str) -> str:
-    """`why` is never said; one that begins with "full" is a matter of room."""
-    if why.startswith("full"):
-        return _FULL
-    return "421 4.3.2 not taking mail now, try again later" if why else ""
+    """`why` is never said."""
+    if why.startswith("broken"):
+        return "421 4.3.2 not taking mail now, try again later"
+    return _FULL if why else ""
 
 
 def _path_after(keyword: str, arg: str, *, recipient: bool = False) -> Path | Refusal:

@@ -147,9 +147,16 @@ def hops(content: memoryview) -> int:
     return head.count(b"\nreceived:") + head.count(b"\nreceived ")
 
 
-def trace_field(hostname: str, helo: str, peer: str, protocol: str, at: datetime) -> bytes:
-    """Our own Received field (RFC 5321 §4.4), CR LF at its end. What the client said cannot break out of it."""
+def trace_field(hostname: str, helo: str, peer: str, protocol: str, at: datetime, *, vouched: bool = False) -> bytes:
+    """Our own Received field (RFC 5321 §4.4), CR LF at its end. What the client said cannot break out of it.
+
+    From a trusted relay the mail changes hands within one house: no "from" clause then (RFC 5322 §3.6.7 allows it), so
+    that the uppermost line with one is the relay's, which says where the mail came from.
+    """
     said = helo if _SAFE_NAME.fullmatch(helo) else "unknown"
     address = f"IPv6:{peer}" if ":" in peer else peer
-    text = f"Received: from {said} ([{address}])\r\n\tby {hostname} with {protocol};\r\n\t{format_datetime(at)}\r\n"
-    return text.encode("ascii", "replace")
+    if vouched:
+        text = f"Received: by {hostname} with {protocol}\r\n\t(handed over by {said} [{address}]);"
+    else:
+        text = f"Received: from {said} ([{address}])\r\n\tby {hostname} with {protocol};"
+    return f"{text}\r\n\t{format_datetime(at)}\r\n".encode("ascii", "replace")

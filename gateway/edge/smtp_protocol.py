@@ -8,7 +8,6 @@ and cannot answer pipelined commands in one write (RFC 2920).
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from datetime import datetime
 
 from aiosmtpd.smtp import SMTP, TLSSetupException
 
+from gateway import log
 from gateway.edge.smtp_limits import Connections, LoginFailures, Networks, Room, peer_address
 from gateway.edge.smtp_tls import Certificate
 from gateway.model import Received, Source
@@ -30,8 +30,6 @@ _LINE_OTHERS = 512  # RFC 5321 §4.5.3.1.4
 _HANG_UP_ON = frozenset({"BDAT", "CONNECT", "GET", "POST"})  # what follows them is not ours to read as commands
 
 TRY_LATER = "451 4.3.0 try again later"
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -188,7 +186,7 @@ class Conversation(SMTP):
 
     async def handle_exception(self, error: Exception) -> str:
         """The reply to any fault of ours: temporary, and without a word about what it was (F1)."""
-        _log.error("SMTP command failed", exc_info=error)
+        log.fault("smtp", type(error).__name__, error)
         return TRY_LATER
 
     def _tls_failed(self) -> None:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 import ssl
 from pathlib import Path
 
-_log = logging.getLogger(__name__)
+from gateway import log
 
 
 class Certificate:
@@ -28,8 +27,8 @@ class Certificate:
             if stamp != self._stamp:
                 self._context = self._read()
                 self._stamp = stamp
-        except (OSError, ssl.SSLError, ValueError):
-            _log.warning("certificate %s cannot be read; the last good one stays in use", self._cert)
+        except (OSError, ValueError) as error:
+            log.fault("certificate", f"{self._cert} cannot be read; the last good one stays in use", error)
         return self._context
 
     def _look(self) -> tuple[tuple[int, int, int], ...]:

@@ -231,6 +231,18 @@ def test_login_failures_block_the_peer_on_new_connections_too(stage: Stage) -> N
         client.close()
 
 
+def test_refusals_go_on_record(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("INFO"), stage.listener(Desk()) as listener:
+        client = Client(listener.port)
+        client.send(b"EHLO x\r\nMAIL FROM:<a@x.example>\r\nRCPT TO:<bob@desk.example>\r\n")
+        assert [client.reply()[0] for _ in range(4)][-1] == "550"
+        client.close()
+    refused = [record for record in caplog.records if getattr(record, "event", "") == "refused"]
+    assert len(refused) == 1
+    assert refused[0].fields["sender"] == "a@x.example"  # type: ignore[attr-defined]
+    assert "bob@desk.example" in refused[0].fields["recipient"]  # type: ignore[attr-defined]
+
+
 # --- starting, stopping, certificates -----------------------------------------------------------------------------
 
 
