@@ -156,6 +156,8 @@ class _Builder:
             return
         self._refuse_decoration(event)
         if isinstance(event, yaml.ScalarEvent):
+            if hidden := _UNPRINTABLE.search(event.value):
+                self.complain(event, f"an escape stands for the invisible character U+{ord(hidden[0]):04X}; delete it")
             self._put(Node(self.file, *_spot(event), event.value if event.style else _scalar(event.value)))
         elif isinstance(event, yaml.CollectionStartEvent):
             if len(self.stack) >= MAX_DEPTH:
