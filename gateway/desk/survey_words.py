@@ -40,12 +40,12 @@ _PHRASES: Mapping[Says, str] = {
         不|没|没有|未|还没|还没有|尚未|并没有|不能|无法|不再|沒有|沒
         not|never|don't|doesn't|didn't|isn't|wasn't|hasn't|haven't|won't|cannot|can't|couldn't|aren't|dont|doesnt|didnt
         it did not|it does not|it didn't|it doesn't|they did not|they didn't
-        isnt|wasnt|hasnt|havent|wont|cant|couldnt|arent|no longer|unable to|hardly|without|hasn't been|neither""",
+        isnt|wasnt|hasnt|havent|wont|cant|couldnt|arent|no longer|unable to|hardly|without|hasn't been""",
     Says.GOOD: """
         được|được rồi|dc|đc|ổn|ổn rồi|ổn định|xong|xong rồi|tốt|tốt rồi|ok|okay|oke|okie|okê|khắc phục|giải quyết
         xử lý xong|khắc phục được|giải quyết được|đã giải quyết|đã khắc phục|đã xử lý|hoạt động|hoạt động tốt
         hoạt động bình thường|bình thường|chạy|chạy được|chạy tốt|chạy bình thường|dùng được|sử dụng được|vào được
-        đăng nhập được|làm được|thành công|hiệu quả|in được|gửi được|nhận được|mở được|ngon|hài lòng
+        đăng nhập được|làm được|thành công|hiệu quả|in được|gửi được|mở được|ngon|hài lòng
         解决|解决了|已解决|已经解决|好了|好|行|行了|可以|可以了|可以用|能用|能用了|成功|成功了|有效|有用|正常|正常了|修好
         修好了|搞定|搞定了|管用|满意|恢复|恢复了|恢复正常|沒問題|解決|解決了|已解決|能登录了|能打开了|没事了|奏效
         work|works|worked|working|solved|resolved|fixed|ok|okay|fine|good|great|success|successful|successfully
@@ -80,7 +80,7 @@ _PHRASES: Mapping[Says, str] = {
         understand|understood|clear|got it|makes sense|i see|clear now|clear enough|everything clear""",
     Says.UNSURE: """
         một phần|phần nào|lúc được lúc không|không chắc|chưa chắc|chưa rõ có|không phải không|không phải là không
-        chưa thử|được một nửa|chưa kiểm tra|tạm được|để xem|hên xui
+        nhận được|đã nhận|phải không|nhỉ|吗|么|收到|chưa thử|được một nửa|chưa kiểm tra|tạm được|để xem|hên xui
         部分|一部分|不确定|不清楚是否|时好时坏|不是不|不是没|还没试|没试|有时|未测试|有没有|是不是|能不能|可不可以|好不好
         nếu|không biết|có thể|如果|不知道|可能|也许|有一个问题|有个问题|一个问题
         don't know|do not know|no idea|might|partly|partially|sometimes|not sure
@@ -101,7 +101,7 @@ _PHRASES: Mapping[Says, str] = {
         really|quite|completely|fully|totally|entirely|actually|now|still|yet|all|everything|any|anymore|anything|your|my|our
         please|well|just|at|on|in|as|with|for me|thx|many|solution|advice|answer|help|exactly|too|also|right|again|here
         there|other|else|kindly|unfortunately|sadly|hello|hi|dear
-        particularly|quickly|us|me|by|question number|longer|get|got|did you|thing|things""",
+        good morning|good afternoon|good evening|good day|cách giải quyết|cách khắc phục|        particularly|quickly|us|me|by|question number|longer|get|got|did you|thing|things""",
 }
 
 # Two words that together say the opposite of either alone; looked up before the lists above.
@@ -112,6 +112,10 @@ _SPECIAL: Mapping[str, tuple[Says, ...]] = {
     **dict.fromkeys(("không sao", "hết lỗi", "hết bị lỗi", "hết hỏng", "không có vấn đề gì"), (Says.GOOD,)),
     **dict.fromkeys(("không có câu hỏi", "không có thắc mắc", "không có gì thêm", "hết thắc mắc"), (Says.ENOUGH,)),
     **dict.fromkeys(("có không", "co ko", "yes no", "是否"), (Says.YES, Says.NO)),
+    **dict.fromkeys(
+        ("both yes", "yes to both", "cả hai đều có", "cả hai có", "都是", "两个都是"), (Says.YES, Says.YES)
+    ),
+    **dict.fromkeys(("both no", "no to both", "neither", "cả hai đều không", "都不是", "都没有"), (Says.NO, Says.NO)),
     "是不": (Says.UNSURE,),
     "👍": (Says.GOOD,),
     "✅": (Says.YES,),

@@ -221,6 +221,20 @@ PHRASES = [
     ("", N, N),
     ("3", N, N),
     ("10", N, N),
+    ("Good morning", N, N),
+    ("cả hai đều có", T, T),
+    ("Yes to both", T, T),
+    ("Neither", F, F),
+    ("都不是", F, F),
+    ("修好了吗", N, N),
+    ("Đã nhận được, cảm ơn", N, N),
+    ("收到，谢谢", N, N),
+    ("It works. But now the invoice page is broken.", N, N),
+    ("Được rồi nhưng giờ lại bị lỗi khác", N, N),
+    ("Cách giải quyết của các anh rất tệ", F, N),
+    ("1 trong các lỗi đã hết", N, N),
+    ("Rồi nhưng chưa rõ lắm", T, T),
+    ("不满意", F, N),
 ]
 
 
