@@ -34,7 +34,10 @@ HOSTILE = [
 def _own_logging() -> Iterator[None]:
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
-    levels = {name: logging.getLogger(name).level for name in ("mail.log", "imapclient", "uvicorn.access")}
+    levels = {
+        name: logging.getLogger(name).level
+        for name in ("mail.log", "imapclient", "imapclient.imaplib", "uvicorn.error")
+    }
     yield
     root.handlers[:] = handlers
     root.setLevel(level)
@@ -133,7 +136,7 @@ def test_results_of_sending(monkeypatch: pytest.MonkeyPatch) -> None:
     assert events == ["event=sent", "event=send_later", "event=send_refused"]
 
 
-@pytest.mark.parametrize("name", ["mail.log", "imapclient", "imapclient.imaplib", "uvicorn.access"])
+@pytest.mark.parametrize("name", ["mail.log", "imapclient", "imapclient.imaplib", "uvicorn.error"])
 def test_chatty_libraries_are_raised_to_warning(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     stream = capture(monkeypatch, "kv", level="debug")
     logging.getLogger(name).info("MAIL FROM:<a@x.vn>")

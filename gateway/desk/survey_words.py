@@ -101,7 +101,8 @@ _PHRASES: Mapping[Says, str] = {
         really|quite|completely|fully|totally|entirely|actually|now|still|yet|all|everything|any|anymore|anything|your|my|our
         please|well|just|at|on|in|as|with|for me|thx|many|solution|advice|answer|help|exactly|too|also|right|again|here
         there|other|else|kindly|unfortunately|sadly|hello|hi|dear
-        good morning|good afternoon|good evening|good day|cách giải quyết|cách khắc phục|        particularly|quickly|us|me|by|question number|longer|get|got|did you|thing|things""",
+        good morning|good afternoon|good evening|good day|cách giải quyết|cách khắc phục
+        particularly|quickly|us|me|by|question number|longer|get|got|did you|thing|things""",
 }
 
 # Two words that together say the opposite of either alone; looked up before the lists above.
