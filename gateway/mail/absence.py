@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from gateway.mail.auto_phrases import ABSENCE_WORDS, LIKELY_PREFIXES, PLAIN_PREFIXES, REPLY_PREFIXES, WEAK_PREFIXES
+from gateway.mail.auto_phrases import ABSENCE_WORDS, LIKELY_PREFIXES, PLAIN_PREFIXES, WEAK_PREFIXES
 from gateway.mail.marks import Marks
+from gateway.mail.phrases import REPLY_PREFIXES
 from gateway.mail.quoting import folded
 from gateway.model import Message
 

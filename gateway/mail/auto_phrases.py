@@ -137,13 +137,3 @@ DELAY_SUBJECTS = _each(
     in ritardo | opóźnion | försenad | gecikti
     """
 )
-
-# subject prefixes of answers
-REPLY_PREFIXES = frozenset(
-    _each(
-        """
-        re | aw | sv | antw | ref | rép | rif | odp | ynt | vs | 回复 | 答复 | 回覆 | 回信 | 返信 | 답장 | trả lời |
-        tl | res | ha
-        """
-    )
-)

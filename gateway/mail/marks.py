@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from gateway.mail.auto_phrases import REPLY_PREFIXES
+from gateway.mail.phrases import REPLY_PREFIXES
 from gateway.mail.quoting import folded
 from gateway.mail.token import address_purpose
 from gateway.model import Envelope, Message, Purpose

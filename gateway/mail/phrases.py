@@ -71,7 +71,7 @@ ORIGINAL = frozenset(
         """
         alkuperäinen viesti | bản gốc | email gốc | mensagem original | mensaje original | message d'origine |
         message d’origine | message initial | message original | messaggio originale | oorspronkelijk bericht |
-        opprinnelig melding | oprindelig meddelelse | original appointment | original email | original mail |
+        opprinnelig melding | oprindelig meddelelse | original appointment | original email | original | original mail |
         original message | original message follows | originalmeddelande | originalnachricht | orijinal mesaj |
         oryginalna wiadomość | pesan asli | replied message | reply message | thông điệp gốc | thư ban đầu |
         thư gốc | thư trả lời gốc | tin nhắn gốc | ursprungligt meddelande | ursprüngliche nachricht |
@@ -102,8 +102,18 @@ FORWARDED = frozenset(
 FORWARD_PREFIXES = frozenset(
     _each(
         """
-        chuyển tiếp | ct | doorst | enc | fw | fwd | i | ilt | pd | rv | tr | vb | vl | vs | wg | ynt | пересл |
+        chuyển tiếp | ct | doorst | enc | fw | fwd | i | ilt | pd | rv | tr | vb | vl | wg | пересл |
         転送 | 轉寄 | 转 | 转发 | 전달
+        """
+    )
+)
+
+# subject prefixes of answers
+REPLY_PREFIXES = frozenset(
+    _each(
+        """
+        re | r | aw | sv | antw | ref | rép | rif | odp | ynt | vs | 回复 | 答复 | 回覆 | 回信 | 返信 | 답장 | trả lời |
+        tl | res | ha
         """
     )
 )

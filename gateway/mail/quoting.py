@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Sequence
+from functools import lru_cache
 
 from gateway.mail import phrases
 
@@ -20,7 +21,7 @@ _RULE = "-_=*~—–─ \t\xa0·•"
 
 _VERBS = re.compile("|".join(sorted(map(re.escape, phrases.ATTRIBUTION_VERBS), key=len, reverse=True)))
 _SENTENCE_ENDS = (":", "：", ".", "。", "!", "！", "?", "？")
-_DATE_START = re.compile(r"(?:\d{4}[-/.年]|\d{1,2}[-/.:]\d{1,2}|\d{1,2} \S{1,12} \d{4})")
+_DATE_START = re.compile(r"(?:\d{4}[-/.年년]|\d{1,2}[-/.:]\d{1,2}|\d{1,2} \S{1,12} \d{4})")
 _ADDRESS_END = re.compile(r"@[^\s<>@]{1,200}[>＞\])]\s*[:：]$")
 _DIGITS = re.compile(r"\d{1,2}\D{1,3}\d{1,2}")
 _MOBILE = re.compile("|".join(phrases.MOBILE_SIGNATURES))
@@ -76,9 +77,7 @@ def label_of(line: str) -> str:
     """ "from", "date", "to", "cc", "subject", "other" for a header line as clients print it, else ""."""
     bare = line[:80].lstrip(_BLANKS + "|>")
     end = _label_end(bare)
-    if end < 0:
-        return ""
-    return phrases.LABELS.get("".join(folded(bare[:end].strip("*_ \t\xa0")).split()), "")
+    return _label(bare[:end]) if end > 0 else ""
 
 
 def attribution_start(lines: Sequence[str], last: int) -> int | None:
@@ -93,12 +92,13 @@ def attribution_start(lines: Sequence[str], last: int) -> int | None:
     for first in range(last, max(-1, last - _WINDOW), -1):
         line = lines[first].strip(_BLANKS)
         if not line or len(line) + len(window) > _LONGEST_ATTRIBUTION:
-            return None
+            break
         if first != last and line.endswith(_SENTENCE_ENDS):
-            return None
+            break
         window = f"{line} {window}".strip()
         if _begins_attribution(folded(line)) and _is_attribution(folded(window)):
-            return first
+            named = None if "@" in window else _named_start(lines, last)
+            return first if named is None else min(first, named)
     return _named_start(lines, last)
 
 
@@ -112,8 +112,6 @@ def header_block_end(lines: Sequence[str], first: int) -> int | None:
 
     It needs From and two other kinds, and an address or a subject: an address form filled in by hand has neither.
     """
-    if not label_of(lines[first]):
-        return None
     kinds: set[str] = set()
     end, at_sign, blanks = first, False, 0
     for index in range(first, min(len(lines), first + _BLOCK)):
@@ -146,12 +144,10 @@ def strip_signature(lines: list[str], most: int | None = None) -> list[str]:
 
 
 def strip_mobile_signature(lines: list[str]) -> list[str]:
-    """The lines without a last "Sent from my iPhone", unless nothing else is there."""
+    """The lines without a last "Sent from my iPhone"."""
     kept = trimmed(lines)
-    if len(kept) > 1 and len(kept[-1]) <= 120:
-        last = folded(kept[-1].strip(_BLANKS + "*_[<("))
-        if _MOBILE.match(last) and not all(map(is_blank, kept[:-1])):
-            return trimmed(kept[:-1])
+    if kept and len(kept[-1]) <= 120 and _MOBILE.match(folded(kept[-1].strip(_BLANKS + "*_[<("))):
+        return trimmed(kept[:-1])
     return kept
 
 
@@ -167,8 +163,17 @@ def trimmed(lines: list[str]) -> list[str]:
 
 def _label_end(bare: str) -> int:
     """Where the first ":" of a line that begins with a short label stands, -1 if there is none."""
-    ends = [end for end in (bare.find(mark, 0, 32) for mark in ":：|") if end > 0]
-    return min(ends, default=-1)
+    end = bare.find(":", 0, 32)
+    for mark in "：|":
+        other = bare.find(mark, 0, 32)
+        if other >= 0 and (other < end or end < 0):
+            end = other
+    return end
+
+
+@lru_cache(maxsize=4096)
+def _label(text: str) -> str:
+    return phrases.LABELS.get("".join(folded(text.strip("*_ \t\xa0")).split()), "")
 
 
 def _ends_attribution(line: str) -> bool:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gateway.mail.phrases import CUT_MARK, FORWARD_PREFIXES
+from gateway.mail.phrases import CUT_MARK, FORWARD_PREFIXES, REPLY_PREFIXES
 from gateway.mail.quoting import (
     attribution_start,
     folded,
@@ -25,6 +25,7 @@ from gateway.mail.quoting import (
 )
 
 _LONGEST = 1000
+_SHORTEST = 3  # "작성:": nothing shorter begins or ends what a client writes
 _FIRST_CHARS = "-_=*~—–─"
 
 
@@ -51,14 +52,25 @@ def new_text(text: str) -> str:
 
 def is_forward(subject: str) -> bool:
     """Whether the first prefix of a subject says that the mail is passed on, not answered."""
-    head = subject[:40].replace("：", ":").partition(":")
-    return bool(head[1]) and folded(head[0].strip(" [(")) in FORWARD_PREFIXES
+    return _prefix(subject) in FORWARD_PREFIXES
+
+
+def is_reply(subject: str) -> bool:
+    """Whether the first prefix of a subject says that the mail answers another."""
+    return _prefix(subject) in REPLY_PREFIXES
+
+
+def _prefix(subject: str) -> str:
+    head, colon, _ = subject[:40].replace("：", ":").partition(":")
+    return folded(head.strip(" [(【").rstrip("0123456789[]()^ ")) if colon else ""
 
 
 def _history(lines: list[str]) -> _History | None:
     for index, line in enumerate(lines):
         bare = line.strip()
-        if not bare or len(bare) > _LONGEST or bare[0] in ">＞":
+        if len(bare) < _SHORTEST:
+            continue
+        if len(bare) > _LONGEST or bare[0] in ">＞":
             if CUT_MARK in bare[:_LONGEST]:
                 return _History(_above_rules(lines, index), index + 1)
             continue
@@ -71,6 +83,10 @@ def _history(lines: list[str]) -> _History | None:
 def _history_at(lines: list[str], index: int, bare: str) -> _History | None:
     if CUT_MARK in bare:
         return _History(_above_rules(lines, index), index + 1)
+    label = label_of(bare) if _may_be_label(bare) else ""
+    if label:
+        end = header_block_end(lines, index) if label == "from" else None
+        return _History(_above_rules(lines, index), end) if end else None
     if bare[0] in _FIRST_CHARS or bare[-1] in ":：":
         kind = separator(bare)
         if kind:
@@ -79,10 +95,6 @@ def _history_at(lines: list[str], index: int, bare: str) -> _History | None:
         first = attribution_start(lines, index)
         if first is not None and (is_strong(lines, first, index) or _quote_follows(lines, index + 1)):
             return _History(first, index + 1)
-    if _may_be_label(bare) and label_of(bare) == "from":
-        end = header_block_end(lines, index)
-        if end:
-            return _History(_above_rules(lines, index), end)
     return None
 
 
@@ -107,8 +119,12 @@ def _around(lines: list[str], history: _History | None) -> tuple[list[str], list
     """What stands above the older mail, and what may hold answers between or below its quotes."""
     if history is None:
         return [], lines
-    head, tail = lines[: history.start], lines[history.end :]
-    return (head, tail) if _quote_follows(tail, 0) else ([], head)
+    head, tail = trimmed(lines[: history.start]), lines[history.end :]
+    if not _quote_follows(tail, 0):
+        return [], head
+    while head and (is_quoted(head[-1]) or is_blank(head[-1])):
+        head.pop()
+    return head, tail
 
 
 def _without_quotes(head: list[str], tail: list[str]) -> list[str]:
@@ -120,8 +136,10 @@ def _without_quotes(head: list[str], tail: list[str]) -> list[str]:
     last = _last_own(tail, quoted)
     if last < 0:
         return head
+    if head:
+        head = [*head, ""]
     runs = _quote_runs(tail[: last + 1], quoted)
-    if len(runs) == 1 and (runs[0][0] == 0 or not all(map(is_blank, head))):
+    if len(runs) == 1 and (runs[0][0] == 0 or head):
         first, end = runs[0]
         return [*head, *tail[:first], *tail[end : last + 1]]
     return [*head, *tail[: last + 1]]

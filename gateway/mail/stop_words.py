@@ -18,6 +18,16 @@ VIETNAMESE = _words(
     """
 )
 
+# pairs tell more than their words: "on" alone is English
+VIETNAMESE_PAIRS = frozenset(
+    {
+        *("cam on", "xin chao", "don hang", "hoa don", "mat khau", "bao gia", "giao hang", "dat hang", "may in"),
+        *("hoan tien", "tai khoan", "dang nhap", "khong duoc", "ho tro", "kiem tra", "bao nhieu", "bao gio", "khi nao"),
+        *("chuyen khoan", "thanh toan", "khieu nai", "bi loi", "bi hong", "nho anh", "nho shop", "shop oi", "alo shop"),
+        *("xac nhan", "yeu cau", "de nghi", "giup minh", "giup em", "giup toi", "cho minh", "cho em", "cho toi"),
+    }
+)
+
 ENGLISH = _words(
     """
     the and is are was were you your my we our i i'm it's to of for with that this have has had not don't

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from gateway.mail.classify import OwnMail, classify
 from gateway.mail.identify import identify
 from gateway.mail.language import guess
-from gateway.mail.reply import is_forward, new_text
+from gateway.mail.reply import is_forward, is_reply, new_text
 from gateway.mail.thread import find_tag, find_tokens, own_references
 from gateway.model import Intake, Message, Reading
 from gateway.options import Keys
@@ -31,7 +31,7 @@ def understand(message: Message, intake: Intake, context: ReadContext) -> Readin
     tokens = find_tokens(message, envelope, context.today, context.keys)
     classified = classify(message, envelope, context.own)
     evidence, why = identify(message, envelope, intake.source, tokens, context.authserv_ids, intake.confirmed)
-    own_words = message.text if is_forward(message.subject) else new_text(message.text)
+    own_words = _own_words(message)
     return Reading(
         message=message,
         kind=classified.kind,
@@ -46,3 +46,11 @@ def understand(message: Message, intake: Intake, context: ReadContext) -> Readin
         tag=find_tag(message.subject, context.prefix),
         own_ids=own_references(message, context.domain),
     )
+
+
+def _own_words(message: Message) -> str:
+    """Only an answer holds older mail: "From: … Subject: …" in a first mail is a form, in a forward content."""
+    answers = bool(message.in_reply_to or message.references) or is_reply(message.subject)
+    if not answers or is_forward(message.subject):
+        return message.text
+    return new_text(message.text)
