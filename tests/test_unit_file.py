@@ -83,7 +83,7 @@ def test_what_the_daemon_relies_on(key: str, wanted: list[str]) -> None:
 
 
 def test_a_bad_rule_file_does_not_keep_the_daemon_from_starting() -> None:
-    """DECISIONS 4: it starts on the last good rules; the check only prints."""
+    """It starts on the last good rules; the check only prints."""
     assert all(line.startswith("-") for line in values(UNIT, "ExecStartPre"))
 
 
