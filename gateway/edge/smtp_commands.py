@@ -39,6 +39,7 @@ class MailConversation(LoginConversation):
         if not hostname:
             await self.push("501 5.5.4 say your name")
             return
+        self.count_chatter()
         self._set_rset_state()
         self.helo = _UNPRINTABLE.sub("?", hostname)[:255]
         self.extended = bool(offers)
@@ -234,21 +235,25 @@ class MailConversation(LoginConversation):
 
     async def smtp_RSET(self, _arg: str) -> None:
         self._set_rset_state()
+        self.count_chatter()
         await self.push("250 2.0.0 OK")
 
     async def smtp_NOOP(self, _arg: str) -> None:
+        self.count_chatter()
         await self.push("250 2.0.0 OK")
 
     async def smtp_QUIT(self, _arg: str) -> None:
         self.leave("221 2.0.0 bye")
 
     async def smtp_VRFY(self, _arg: str) -> None:
+        self.count_chatter()
         await self.push("252 2.5.0 send it and see")
 
     async def smtp_EXPN(self, _arg: str) -> None:
         await self.push("502 5.5.1 EXPN not offered")
 
     async def smtp_HELP(self, _arg: str) -> None:
+        self.count_chatter()
         await self.push("214 2.0.0 RFC 5321")
 
 

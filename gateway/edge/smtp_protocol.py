@@ -24,6 +24,8 @@ from gateway.options import Listen
 COMMIT_WAIT = 60.0  # seconds until a client hears 421 although the commit may still succeed
 _LINGER = 2.0  # seconds in which a client may read our last reply
 _LINGER_OCTETS = 16 * 1024 * 1024
+_BURST = 32  # commands of one client until others have their turn
+_CHATTER = 100  # commands that lead to no mail, until each counts as an error
 _REPLIES = 8192  # octets of replies collected before they are written
 _LINE = {"AUTH": 12_288, "MAIL": 1_024, "RCPT": 1_024}  # RFC 4954 §4, RFC 6531 §3.4
 _LINE_OTHERS = 512  # RFC 5321 §4.5.3.1.4
@@ -91,6 +93,8 @@ class Conversation(SMTP):
         self._session_end = loop.time() + listen.session_timeout
         self._deadline = 0.0
         self._errors = 0
+        self._chatter = 0
+        self._burst = 0
         self._out = bytearray()
         self._leaving = False
         self._admitted = False
@@ -151,7 +155,11 @@ class Conversation(SMTP):
             await self.push(f"220 {self.hostname} {self.__ident__}")
             while not self._leaving:
                 self._reset_timeout()
-                await self._obey(await self._reader.readuntil())
+                line = await self._reader.readuntil()
+                self._burst += 1
+                if self._burst % _BURST == 0:
+                    await asyncio.sleep(0)  # reading what has already come does not let others run
+                await self._obey(line)
         except asyncio.LimitOverrunError:
             self.leave("500 5.5.2 line too long")
         except (asyncio.IncompleteReadError, ConnectionError):
@@ -221,9 +229,15 @@ class Conversation(SMTP):
         if self._errors >= self.reception.listen.max_errors:
             self.leave("421 4.7.0 too many errors")
 
+    def count_chatter(self) -> None:
+        """NOOP and its like: harmless in moderation."""
+        self._chatter += 1
+        if self._chatter > _CHATTER:
+            self.count_error()
+
     def forget_errors(self) -> None:
-        """After a kept message: only errors without mail make a nuisance."""
-        self._errors = 0
+        """After a kept message: only errors and chatter without mail make a nuisance."""
+        self._errors = self._chatter = 0
 
     def leave(self, reply: str) -> None:
         """Say `reply` and hang up, giving the client a moment to read it. Nothing more is read."""

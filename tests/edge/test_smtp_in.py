@@ -10,6 +10,7 @@ import ssl
 import struct
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -204,6 +205,39 @@ def test_a_client_that_never_reads_is_cut_off(stage: Stage) -> None:
         wait_until(lambda: not listener._reception.present, 6)
         assert_serves(listener.port)
         client.close()
+
+
+@pytest.mark.parametrize(
+    "flood",
+    [
+        TALK[: TALK.index(b"RCPT")] + b"RCPT TO:<help@desk.example>\r\n" * 20_000,
+        b"NOOP\r\n" * 100_000,
+        TALK[: TALK.index(b"Subject")] + b"a\r\n" * 3_000_000,
+        TALK[: TALK.index(b"Subject")] + b"\n" * 9_000_000,
+    ],
+    ids=["recipients", "commands", "short lines", "bare LF"],
+)
+def test_a_flood_does_not_stall_the_loop(flood: bytes, stage: Stage) -> None:
+    async def worst_lag() -> float:
+        worst = 0.0
+        while not done.is_set():
+            before = stage.loop.time()
+            await asyncio.sleep(0.001)
+            worst = max(worst, stage.loop.time() - before)
+        return worst
+
+    done = threading.Event()
+    with stage.listener(Desk(), max_recipients=10**6, max_errors=10**6) as listener:
+        client = Client(listener.port)
+        reading = threading.Thread(target=client.expect_end, args=(True,))
+        lag = asyncio.run_coroutine_threadsafe(worst_lag(), stage.loop)
+        reading.start()
+        client.send(flood)
+        client.sock.shutdown(socket.SHUT_WR)
+        reading.join(20)
+        done.set()
+        client.close()
+        assert lag.result(5) < 0.15
 
 
 def test_vouched_peers_and_source(stage: Stage) -> None:
