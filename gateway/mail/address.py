@@ -39,9 +39,9 @@ def parse_author(values: Sequence[bytes]) -> tuple[Mailbox | None, str]:
     """The author by the strict reading of all From values as received, folds included; else None and the reason.
 
     Exactly one From with exactly one mailbox: `phrase <addr-spec>` or `addr-spec`, an ASCII dot-atom and a domain of
-    letters, digits and hyphens. No comment, group, quoted local part, route, domain literal, control or NUL. What encoded words say plays no
-    part: structure is judged before they are decoded. Our reading, mail-parser's and the stdlib's must name the same
-    address (CVE-2023-27043).
+    letters, digits and hyphens. No comment, group, quoted local part, route, domain literal, control or NUL. What
+    encoded words say plays no part: structure is judged before they are decoded. Our reading, mail-parser's and the
+    stdlib's must name the same address (CVE-2023-27043).
     """
     if len(values) != 1:
         return None, "no From header" if not values else f"{len(values)} From headers"

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from gateway.mail.charset import decode
 from gateway.mail.clean import cut, many_lines, one_line
 from gateway.mail.flowed import unflow
-from gateway.mail.header_read import Part, octets, part_type
+from gateway.mail.header_read import Part, part_type
 from gateway.mail.html_text import to_text
 from gateway.mail.labels import label
 from gateway.mail.params import parse_params
@@ -63,8 +63,8 @@ def leaves(tree: Part) -> list[Leaf]:
 
 def _collect(part: Part, path: str, parent: str, group: str, attached: bool, found: list[Leaf], depth: int) -> None:
     media = part_type(part)
-    children = part.get_payload()
-    if not isinstance(children, list):
+    children = part.children()
+    if children is None:
         if media.startswith("multipart/"):
             media = "text/plain"  # its boundary is missing: what it holds is shown as it stands
         found.append(_leaf(part, path or "1", media, parent, group, attached))
@@ -77,8 +77,7 @@ def _collect(part: Part, path: str, parent: str, group: str, attached: bool, fou
     if subtype == "alternative":
         group = path or "0"
     for number, child in enumerate(children, 1):
-        if isinstance(child, Part):
-            _collect(child, f"{path}.{number}" if path else str(number), subtype, group, attached, found, depth + 1)
+        _collect(child, f"{path}.{number}" if path else str(number), subtype, group, attached, found, depth + 1)
 
 
 def _leaf(part: Part, path: str, media: str, parent: str, group: str, attached: bool) -> Leaf:
@@ -92,7 +91,7 @@ def _leaf(part: Part, path: str, media: str, parent: str, group: str, attached: 
         disposition=disposition,
         name=extra.get("filename") or params.get("name") or "",
         content_id=one_line(part.field("content-id").decode("ascii", "ignore"), 250).strip("<> "),
-        content=decode_transfer(octets(part.get_payload() or ""), encoding),
+        content=decode_transfer(part.stored(), encoding),
         encoding=encoding.strip().lower(),
         parent=parent,
         group=group,

@@ -37,6 +37,16 @@ class Part(Tree):
         found = super().get_content_type()
         return "application/octet-stream" if found == "message/delivery-status" else found
 
+    def children(self) -> list[Part] | None:
+        """The parts of a multipart, None for a leaf."""
+        stored = self.__dict__.get("_payload")  # the stdlib offers no way to it that leaves octets alone
+        return [child for child in stored if isinstance(child, Part)] if isinstance(stored, list) else None
+
+    def stored(self) -> bytes:
+        """A leaf's octets as received. `get_payload` would decode 8-bit octets by whatever charset the sender names."""
+        stored = self.__dict__.get("_payload")
+        return octets(stored) if isinstance(stored, str) else b""
+
     def field(self, name: str) -> bytes:
         """The first value of a field as received, folds included; b"" if absent."""
         for key, value in self.raw_items():

@@ -18,12 +18,13 @@ _BOUNDARY_LENGTH = 200  # RFC 2046 §5.1.1 allows 70
 _DEEP_HTML = 1000
 
 _BLANK = re.compile(rb"(?:\r\n|\n|\r(?!\n))(?:\r\n|\n|\r(?!\n))")
-_FIELD = re.compile(rb"^[!-9;-~]*:", re.M)
+_FIELD = re.compile(rb"(?:\A|[\r\n])[!-9;-~]*:")
+_HEADER_BEGINS = re.compile(rb"[!-9;-~]*:|[ \t\r\n]|From ")
 _LONG_FIELD_START = re.compile(rb"\n(?![ \t])")
 _ADDRESS_FIELD = re.compile(
     rb"(?im)^(?:from|to|cc|bcc|reply-to|delivered-to|sender)[ \t]*:[^\r\n]*(?:(?:\r\n|\n|\r)[ \t][^\r\n]*)*"
 )
-_HOP = re.compile(rb"(?im)^received:")
+_HOP = re.compile(rb"(?i)(?:\A|[\r\n])received:")
 _MIME_FIELD = re.compile(rb"(?i)[\r\n]content-(?:type|disposition)[ \t]*:[^\r\n]*(?:(?:\r\n|\n|\r)[ \t][^\r\n]*)*")
 _CONTAINER = re.compile(rb"(?i):\s*multipart/")
 _BOUNDARY = re.compile(rb"""(?i)boundary\*?\s*=\s*(?:"([^"\r\n]*)"|([^\s;"]*))""")
@@ -59,13 +60,11 @@ def scan(raw: bytes, limits: ReadLimits) -> Scan:
 
 def _header_block(raw: bytes, limits: ReadLimits) -> bytes:
     """Up to the first blank line, at most one octet more than is allowed."""
-    head = raw[: limits.header_block + 1]
-    blank = _BLANK.search(head)
-    if blank:
-        return head[: blank.start()]
-    if len(head) > limits.header_block and not _FIELD.match(head):
+    head = raw[: limits.header_block + 4].removeprefix(b"\xef\xbb\xbf")[: limits.header_block + 1]
+    if not _HEADER_BEGINS.match(head):
         return b""  # no header at all: everything is body
-    return head
+    blank = _BLANK.search(head)
+    return head[: blank.start()] if blank else head
 
 
 def _header_over(head: bytes, limits: ReadLimits) -> str:

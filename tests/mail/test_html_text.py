@@ -1,0 +1,103 @@
+"""HTML as legible text."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.mail.html_text import to_text
+
+READS = [
+    ("", ""),
+    ("just text", "just text"),
+    ("<p>one</p><p>two</p>", "one\n\ntwo"),
+    ("<div>one</div><div>two<br>three</div>", "one\ntwo\nthree"),
+    ("a<br><br>b", "a\n\nb"),
+    ("  a \n\t b&nbsp;&nbsp;c ", "a b c"),
+    ("<p>你<span>好</span><b>世</b>界</p>", "你好世界"),
+    ("<p>你好\n世界 and\nmore</p>", "你好世界 and more"),
+    ("<b>bo</b>ld x", "bold x"),
+    ("<ul><li>a</li><li>b<ul><li>c</li></ul></li></ul>", "- a\n- b\n  - c"),
+    ("<ol><li>a<li>b</ol>", "1. a\n2. b"),
+    ("<table><tr><td>a</td><td>b</td></tr><tr><td>c</td><td></td><td>d</td></tr></table>", "a | b\nc | d"),
+    ("<table><tr><td><p>a</p></td><td><div>b</div></td></tr></table>", "a | b"),
+    ("<blockquote>q<br>r</blockquote>after", "> q\n> r\n\nafter"),
+    ("x<blockquote>q<blockquote>r</blockquote></blockquote>", "x\n\n> q\n>\n> > r"),
+    ('<a href="https://x.example/a">here</a>', "here <https://x.example/a>"),
+    ('<a href="https://x.example/">x.example</a>', "x.example"),
+    ('<a href="https://evil.example/">https://bank.example</a>', "https://bank.example <https://evil.example/>"),
+    ('<a href="mailto:a@b.example?subject=x">a@b.example</a>', "a@b.example"),
+    ('<a href="javascript:alert(1)">x</a>', "x"),
+    ('<a href="https://x.example/t"><img width="1" src="t"></a>y', "y"),
+    ("<script>x</script><style>y</style><title>z</title>t<!-- c -->", "t"),
+    ('<div style="display:none">x</div><span style="font-size:0px">y</span><p hidden>z</p>t', "t"),
+    ('<span style="font-size:0.9em;max-height:0.5em">shown</span>', "shown"),
+    (
+        '<img src="cid:1" alt="loi.png"> <img src="cid:2"> <img src="https://t/x" height="1" alt="p">',
+        "[loi.png] [image]",
+    ),
+    ("<pre>a  b\n  c</pre>", "a  b\n  c"),
+    ("<p>a</p><hr><p>b</p>", "a\n\n---\n\nb"),
+    ("zero\u200bwidth&shy;", "zerowidth"),
+    ("&lt;b&gt; &amp; &#272;", "<b> & Đ"),
+    ("<o:p></o:p><p class=MsoNormal>a<o:p>&nbsp;</o:p></p>", "a"),
+]
+
+
+@pytest.mark.parametrize(("source", "wanted"), READS)
+def test_reads(source: str, wanted: str) -> None:
+    assert to_text(source) == wanted
+
+
+HOSTILE = {
+    "div": "<div>" * 150_000 + "word",
+    "unclosed fonts": "".join(f"<font size={n}>" for n in range(900)) + "<p>word" * 60_000,
+    "bold": "<b>" * 19 + "<p>word" * 60_000,
+    "attributes": "<p " + " ".join(f"a{n}" for n in range(100_000)) + ">word",
+    "slashes": "<p " + "/".join(f"a{n}" for n in range(100_000)) + ">word",
+    "hidden bracket": '<p x=">" ' + " ".join(f"a{n}=1" for n in range(100_000)) + ">word",
+    "blockquotes": "<blockquote>" * 900 + "word<br>" * 20_000,
+    "lists": "<ul><li>" * 450 + "word<br>" * 20_000,
+    "tables": "<table><tr><td>" * 300 + "word " * 20_000,
+    "links": "word<a href='https://x.example'>" * 20_000,
+    "paragraphs": "word<p>" * 100_000,
+    "adoption": "word" + "<b><p></b>" * 20_000,
+    "comments": "word" + "<!--" * 100_000,
+    "less-than": "word" + "< " * 200_000,
+    "scripts": "word" + "<script>" * 100_000,
+    "equals": "word<p " + "=" * 200_000,
+    "half quotes": "word" + "<p x='<p x=\"" * 50_000,
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_html_is_linear_and_legible(name: str) -> None:
+    began = time.process_time()
+    assert "word" in to_text(HOSTILE[name])
+    assert time.process_time() - began < 1.0
+
+
+TAGS = ["<p>", "</p>", "<td>", "<tr>", "</tr>", "<table>", "</table>", "<li>", "<ul>", "</ul>",
+"<a href=http://x>", "</a>",
+        "<blockquote>", "</blockquote>", "<pre>", "</pre>", "<b>", "</b>", "<br>", "<select>", "<svg>",
+        "<template>", "<!--", "&"]  # fmt: skip
+
+
+@given(st.lists(st.sampled_from(TAGS) | st.text(max_size=5), max_size=40))
+def test_never_raises(pieces: list[str]) -> None:
+    assert isinstance(to_text("".join(pieces)), str)
+
+
+@given(
+    st.lists(
+        st.sampled_from(["<p>", "</p>", "<td>", "<tr>", "<table>", "<li>", "<b>", "<div>", "</div>", "<br>"]),
+        max_size=30,
+    )
+)
+def test_no_word_is_lost(pieces: list[str]) -> None:
+    source = "".join(f"{tag}w{place}x" for place, tag in enumerate(pieces))
+    text = to_text(source)
+    assert all(f"w{place}x" in text for place in range(len(pieces)))
