@@ -6,17 +6,21 @@ import fcntl
 import os
 from pathlib import Path
 
-from gateway.store.errors import StoreLocked
+from gateway.store.errors import StoreLocked, store_error
 
 
 class FileLock:
     """Holds `<path>.lock` until `close` or the end of the process. The file names the holder's pid.
 
-    Raises StoreLocked when another open file holds it, in this process or another.
+    Raises StoreLocked when another open file holds it, in this process or another; StoreUnavailable on a disk that
+    cannot be written.
     """
 
     def __init__(self, path: Path) -> None:
-        self._fd = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            self._fd = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise store_error(error) from error
         try:
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

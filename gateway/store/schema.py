@@ -15,6 +15,7 @@ from sqlalchemy.engine import Dialect
 REVISION = "0001"
 KNOWN_REVISIONS = frozenset({REVISION})
 
+_to_json = json.JSONEncoder(separators=(",", ":")).encode
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -50,7 +51,7 @@ class JsonText(sa.types.TypeDecorator[Any]):
     cache_ok = True
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> str:  # noqa: ARG002 - SQLAlchemy
-        return json.dumps(value, separators=(",", ":"))
+        return _to_json(value)
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Any:  # noqa: ARG002 - SQLAlchemy
         return None if value is None else json.loads(value)

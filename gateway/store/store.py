@@ -38,7 +38,15 @@ from gateway.store.database import (
     writer_engine,
     wrong_pragmas,
 )
-from gateway.store.errors import Settled, StoreBroken, StoreLocked, StoreRefused, StoreUnavailable, StoreVersion
+from gateway.store.errors import (
+    Settled,
+    StoreBroken,
+    StoreLocked,
+    StoreRefused,
+    StoreUnavailable,
+    StoreVersion,
+    store_error,
+)
 from gateway.store.facts import FactsQuery, facts_many
 from gateway.store.ledger import FolderMark, LedgerState
 from gateway.store.lock import FileLock
@@ -85,9 +93,9 @@ def open_store(url: str, state_dir: Path, *, lock: bool = True, read_only: bool 
         with parts.read(), engine.connect():  # both assert their pragmas before any mail is taken
             pass
         parts.writer = GroupCommit(engine, HANDLERS)
-    except BaseException:
+    except BaseException as error:
         parts.close()
-        raise
+        raise store_error(error) from error
     return Store(parts, url)
 
 

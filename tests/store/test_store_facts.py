@@ -258,7 +258,7 @@ def test_every_look_up_of_facts_uses_an_index(tmp_path: Path) -> None:
             _c: object, cursor: sa.engine.interfaces.DBAPICursor, statement: str, values: object, *_: object
         ) -> None:
             if statement.startswith("SELECT"):
-                own = cursor.connection.cursor()  # type: ignore[attr-defined]
+                own = cursor.connection.cursor()
                 plans.extend(
                     f"{row[3]} | {statement}" for row in own.execute("EXPLAIN QUERY PLAN " + statement, values)
                 )
