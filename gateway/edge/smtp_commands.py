@@ -218,7 +218,7 @@ class MailConversation(LoginConversation):
         return "ESMTP" + ("S" if self._tls_protocol else "") + ("A" if self.login else "")
 
     async def _commit(self, received: Received) -> str:
-        """The commit goes on to its end whatever becomes of this client; its repeat is recognised later (F2)."""
+        """The commit goes on to its end whatever becomes of this client; its repeat is recognised later."""
         try:
             commit = asyncio.wrap_future(self.reception.accept(received), loop=self.loop)
             self.reception.commits.add(commit)

@@ -193,7 +193,7 @@ class Conversation(SMTP):
             await self.push(await self.handle_exception(error))
 
     async def handle_exception(self, error: Exception) -> str:
-        """The reply to any fault of ours: temporary, and without a word about what it was (F1)."""
+        """The reply to any fault of ours: temporary, and without a word about what it was."""
         log.fault("smtp", type(error).__name__, error)
         return TRY_LATER
 

@@ -26,7 +26,7 @@ from gateway.edge.smtp_address import Refusal, is_null_sender, read_path
 from gateway.edge.smtp_data import DataReader
 from gateway.edge.smtp_limits import LoginFailures, peer_address, peer_key
 from gateway.model import Source
-from tests.edge.dialogs import NOW, Client, Desk, Dialog, Play, Stage, make_listener, read_dialogs
+from tests.edge.dialogs import NOW, Client, Desk, Dialog, Play, Stage, make_certificate, make_listener, read_dialogs
 
 DIALOGS = read_dialogs(Path(__file__).parent.parent / "dialogs")
 
@@ -41,16 +41,6 @@ def stage() -> Iterator[Stage]:
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return make_certificate(tmp_path_factory.mktemp("tls"), "desk.example")
-
-
-def make_certificate(folder: Path, name: str) -> tuple[Path, Path]:
-    """A self-signed pair for `name` and 127.0.0.1."""
-    cert, key = folder / "cert.pem", folder / "key.pem"
-    subject = ["-subj", f"/CN={name}", "-addext", f"subjectAltName=DNS:{name},IP:127.0.0.1"]
-    kind = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]
-    command = ["openssl", "req", "-x509", *kind, *subject, "-keyout", str(key), "-out", str(cert)]
-    subprocess.run(command, check=True, capture_output=True)
-    return cert, key
 
 
 @pytest.mark.parametrize("dialog", DIALOGS, ids=lambda dialog: dialog.name)

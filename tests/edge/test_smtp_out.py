@@ -18,7 +18,7 @@ from gateway.edge.smtp_out import SmtpSender, printable
 from gateway.edge.smtp_relay import on_the_wire
 from gateway.model import Outgoing, Sent
 from gateway.options import Relay
-from tests.edge.test_smtp_in import make_certificate
+from tests.edge.dialogs import make_certificate
 from tests.servers.faulty_relay import FaultyRelay
 
 D, L, R = Sent.DELIVERED, Sent.LATER, Sent.REFUSED
