@@ -166,8 +166,6 @@ class ImapPoller:
     def _open(self) -> ImapSession:
         if self._session is None:
             self._session = open_session(self.mailbox, self._password())
-            if self._moves:  # a lost connection may have left kept messages unmoved
-                self._reconciled.clear()
         return self._session
 
     def _drop(self) -> None:

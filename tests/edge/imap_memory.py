@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
@@ -12,6 +13,7 @@ from typing import Any
 from gateway.edge.imap_in import Backoff, ImapPoller
 from gateway.model import LedgerRow, Received
 from gateway.options import ImapMailbox
+from tests.servers.dovecot import Dovecot
 
 
 class Memory:
@@ -132,3 +134,18 @@ def mail(number: int, text: str = "") -> bytes:
         f"From: Customer {number} <customer{number}@example.com>\r\nTo: support@desk.example\r\n"
         f"Subject: Question {number}\r\nMessage-ID: <q{number}@example.com>\r\n\r\n{text or f'Text {number}.'}\r\n"
     ).encode()
+
+
+def eventually(holds: Callable[[], bool], seconds: float = 10.0) -> None:
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.02)
+
+
+def polling(server: Dovecot, user: str, **options: Any) -> tuple[Memory, ImapPoller]:
+    """A poller that has had its first contact with an empty mailbox."""
+    memory = Memory()
+    made = poller(memory, mailbox(server.imap_port, user, **options))
+    assert made.poll_once().kept == 0
+    return memory, made

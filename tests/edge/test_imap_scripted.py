@@ -15,17 +15,10 @@ from hypothesis import strategies as st
 from gateway.edge import imap_session
 from gateway.edge.imap_in import Backoff, ImapPoller, LoginRefused, Polled
 from gateway.edge.imap_session import ImapSession, Selected
-from tests.edge.imap_memory import Memory, Running, mail, mailbox, poller
+from tests.edge.imap_memory import Memory, Running, eventually, mail, mailbox, poller
 from tests.servers.scripted_imap import Answer, ScriptedImap, literal
 
 THREE = {uid: mail(uid) for uid in (3, 4, 5)}
-
-
-def eventually(holds: Callable[[], bool], seconds: float = 10.0) -> None:
-    end = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.01)
 
 
 def polling(server: ScriptedImap, **options: Any) -> tuple[Memory, ImapPoller]:
@@ -117,10 +110,15 @@ def test_a_size_that_is_only_an_estimate_is_no_fault(claimed: int) -> None:
         assert server.connections == 1
 
 
-def test_a_body_cut_short_once_is_kept_whole() -> None:
-    cut = THREE[4][:-30]
-    with ScriptedImap(THREE, body=lambda uid, n: literal(cut if uid == 4 and n == 2 else THREE[uid])) as server:
-        server._counts[4] = 1  # the batch gets it short, the second try alone whole
+@pytest.mark.parametrize("times", [1, 2, 3, 4])
+def test_a_body_cut_short_a_few_times_is_kept_whole(times: int) -> None:
+    """Cut differently each time: it never comes twice alike until it is whole."""
+
+    def body(uid: int, tries: int) -> bytes:
+        whole = THREE[uid]
+        return literal(whole[: 40 + tries] if uid == 4 and tries <= times else whole)
+
+    with ScriptedImap(THREE, body=body) as server:
         memory, made = polling(server)
         settle(made)
         assert sorted(memory.bodies) == sorted(THREE.values())
