@@ -30,6 +30,7 @@ from gateway.model import Message
 _ROUNDS = 8
 _BLOCK = 24
 _WINDOW = 5
+_PARAGRAPH = 10
 _DECORATION = "*_|#[]()\"' \t\xa0\u3000"
 _INVISIBLE = dict.fromkeys(map(ord, "\xad\u200b\u200c\u200d\u2060\ufeff"))
 
@@ -58,10 +59,11 @@ def agent_answer(message: Message, cut_mark: str, secrets: Sequence[str]) -> Age
         raise ValueError("cut_mark is blank")
     lines = lines_of(message.text)
     at = next((index for index, line in enumerate(lines) if mark in line), None)
+    own_address = message.author.key if message.author else ""
     if at is None:
-        text, doubt = _without_line(lines)
+        text, doubt = _without_line(lines, own_address)
     else:
-        text, doubt = _above_line(lines, at, mark)
+        text, doubt = _above_line(lines, at, mark, own_address)
     trouble = _trouble(text, doubt, bool(message.attachments), secrets)
     return AgentText(text, trouble, at is not None)
 
@@ -74,19 +76,19 @@ def _trouble(text: str, doubt: str, has_attachments: bool, secrets: Sequence[str
     return "" if text or has_attachments else "empty"
 
 
-def _above_line(lines: list[str], at: int, mark: str) -> tuple[str, str]:
+def _above_line(lines: list[str], at: int, mark: str, own_address: str) -> tuple[str, str]:
     before = lines[at].partition(mark)[0]
     head = lines[:at]
     if before.strip(_DECORATION + ">＞"):
         head = [*head, before]
-    text = _signed_off(_without_lead(head))
+    text = _signed_off(_without_lead(head), own_address)
     below = lines[at + 1 :]
     if is_quoted(lines[at]) and _written_below(below, text):
         return text, "below-the-line"
     return text, ""
 
 
-def _without_line(lines: list[str]) -> tuple[str, str]:
+def _without_line(lines: list[str], own_address: str) -> tuple[str, str]:
     """The agent took the quote away, or trimmed it: what is not quoted is the answer."""
     kept: list[str] = []
     for index, line in enumerate(lines):
@@ -98,11 +100,14 @@ def _without_line(lines: list[str]) -> tuple[str, str]:
                 kept.append("")
             continue
         kept.append(line)
-    return _signed_off(trimmed(kept)), ""
+    return _signed_off(trimmed(kept), own_address), ""
 
 
-def _signed_off(lines: list[str]) -> str:
+def _signed_off(lines: list[str], own_address: str) -> str:
+    """Without the signature. Foxmail signs with a drawn line and the bare address of the writer."""
     own = strip_mobile_signature(strip_signature(lines))
+    if own and own_address and own[-1].strip(_DECORATION + "<>").lower() == own_address:
+        own = _without_tail(own[:-1])
     if own and own[0].rstrip() == "--":
         own = []
     return "\n".join(line.rstrip() for line in trimmed(own))
@@ -143,7 +148,7 @@ def _lead_start(lines: list[str]) -> int:
     if first is not None:
         return first
     first = _header_block_start(lines)
-    return _foreign_attribution_start(lines) if first is None else first
+    return _foreign_lead_start(lines) if first is None else first
 
 
 def _header_block_start(lines: list[str]) -> int | None:
@@ -154,20 +159,20 @@ def _header_block_start(lines: list[str]) -> int | None:
     return None
 
 
-def _foreign_attribution_start(lines: list[str]) -> int:
-    """An attribution in a language not in the tables: the last lines hold a signed address of ours and end in ":"."""
-    if not lines[-1].rstrip().endswith((":", "：", ">", "-")):
+def _foreign_lead_start(lines: list[str]) -> int:
+    """A lead in a language not in the tables: the last paragraph holds a signed address of ours.
+
+    It must look like one: it ends as attributions do, or each of its three or more lines begins with a label.
+    """
+    first = len(lines)
+    while first and len(lines) - first < _PARAGRAPH and not is_blank(lines[first - 1]):
+        first -= 1
+    paragraph = [line.strip() for line in lines[first:]]
+    if not holds_token("".join(paragraph)):
         return len(lines)
-    window = ""
-    for first in range(len(lines) - 1, max(-1, len(lines) - 1 - _WINDOW), -1):
-        if is_blank(lines[first]):
-            break
-        window = lines[first].strip() + window
-        if holds_token(window):
-            while first and len(lines) - first < _WINDOW and not is_blank(lines[first - 1]):
-                first -= 1
-            return first
-    return len(lines)
+    labelled = len(paragraph) >= 3 and all(":" in line[:40] or "：" in line[:40] for line in paragraph)
+    ended = len(paragraph) <= _WINDOW and paragraph[-1].endswith((":", "：", ">", "-"))
+    return first if labelled or ended else len(lines)
 
 
 def _written_below(below: list[str], text: str) -> bool:

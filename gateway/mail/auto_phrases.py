@@ -137,3 +137,23 @@ DELAY_SUBJECTS = _each(
     in ritardo | opóźnion | försenad | gecikti
     """
 )
+
+# read receipts that carry no report; both the subject and the text must say so
+READ_PREFIXES = frozenset(
+    _each(
+        """
+        read | read receipt | return receipt | đã đọc | xác nhận đã đọc | 已读 | 已读回执 | 阅读回执 | 讀取 |
+        開封済み | 읽음 | gelesen | lu | leído | lido | прочтено | gelezen | letto | przeczytano | läst |
+        okundu | not read | 未读 | chưa đọc
+        """
+    )
+)
+READ_WORDS = _each(
+    """
+    was read on | was displayed on | was deleted without being read | this is a return receipt | đã được đọc |
+    đã bị xóa mà không được đọc |
+    的阅读时间 | 已被阅读 | 已于 | 已阅读您的邮件 |
+    这是邮件收条 | 已讀取 | 開封され | wurde gelesen |
+    a été lu | se leyó | foi lida | было прочитано | is gelezen | è stato letto
+    """
+)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gateway.mail.absence import absence
+from gateway.mail.auto_phrases import READ_PREFIXES, READ_WORDS
 from gateway.mail.bounce import delivery_failure
 from gateway.mail.marks import (
     Marks,
@@ -19,6 +20,7 @@ from gateway.mail.marks import (
     read_marks,
     report_type,
 )
+from gateway.mail.quoting import folded
 from gateway.mail.token import bare_address, looks_own
 from gateway.model import Envelope, MailKind, Message, address_key
 
@@ -46,7 +48,7 @@ class Classified:
 def classify(message: Message, envelope: Envelope, own: OwnMail) -> Classified:
     """Kind and both answers. Nothing here is evidence: a forged mark only costs the forger an acknowledgement."""
     case = _Case(message, own, read_marks(message, envelope, own.list_ids, own.spam_threshold))
-    for rule in (_own, _report, _failure, _calendar, _automatic_answer, _at_bounce_address, _nobody):
+    for rule in (_own, _report, _failure, _receipt, _calendar, _automatic_answer, _at_bounce_address, _nobody):
         found = rule(case)
         if found:
             return found
@@ -97,6 +99,17 @@ def _report(case: _Case) -> Classified | None:
 def _failure(case: _Case) -> Classified | None:
     found = delivery_failure(case.message, case.marks)
     return _recorded(*found) if found else None
+
+
+def _receipt(case: _Case) -> Classified | None:
+    prefix, colon, _ = case.message.subject.replace("：", ":").partition(":")
+    if not colon or folded(prefix[:40].strip()) not in READ_PREFIXES:
+        return None
+    text = folded(case.message.text[:1000])
+    words = next((words for words in READ_WORDS if words in text), "")
+    return (
+        _recorded(MailKind.RECEIPT, f"subject begins {prefix[:40]!r}, and the text says {words!r}") if words else None
+    )
 
 
 def _calendar(case: _Case) -> Classified | None:

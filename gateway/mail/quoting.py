@@ -48,9 +48,9 @@ def unquoted(line: str) -> str:
 
 
 def is_rule(line: str) -> bool:
-    """A line drawn from five or more dashes, underscores or the like."""
+    """A line drawn from three or more dashes, underscores or the like."""
     bare = line.strip(_BLANKS)
-    return len(bare) >= 5 and not bare.strip(_RULE)
+    return len(bare) >= 3 and not bare.strip(_RULE)
 
 
 def separator(line: str) -> str:

@@ -104,6 +104,10 @@ CLIENTS = {
     "indented": f"\n\nOn Mon, Jun 3, 2024 at 2:05 PM Support <{SIGNED}> wrote:\n\n    {PLAIN}\n",
     "table bars": f"\n\nOn Mon, Jun 3, 2024 at 2:05 PM Support <{SIGNED}> wrote:\n\n| |\n| *{PLAIN}\n",
     "logo above the line": f"\n\nOn Mon, Jun 3, 2024 at 2:05 PM Support <{SIGNED}> wrote:\n\n> [logo]\n>\n{QUOTED}\n",
+    "outlook th": f"\n\nจาก: Support <{SIGNED}>\nส่ง: 3 มิถุนายน 2024 14:05\nถึง: Minh\nเรื่อง: [DESK-42]\n\n{PLAIN}\n",
+    "owa rule": f"\n---\nTừ: Hỗ trợ <{SIGNED}>\nĐã gửi: 3/6/2024\nĐến: Minh\nChủ đề: [DESK-42]\n{PLAIN}\n",
+    "foxmail signature": f"\n\n---\nMinh@Agents.example\n\n> 发件人： <{SIGNED}>\n> 发送时间： 2024-06-03\n"
+    f"> 收件人： a\n{QUOTED}\n",
     "no lead at all": f"\n\n{PLAIN}\n",
     "signature": f"\n\n-- \nMinh, minh@agents.example\n0900 000 000\n\nOn 6/3/24 14:05, Support wrote:\n{QUOTED}\n",
     "server footer": f"\n\nOn 6/3/24 14:05, Support wrote:\n{QUOTED}\n\nThis e-mail is confidential.\n",
@@ -111,23 +115,27 @@ CLIENTS = {
 }
 
 
+def written(text: str, **fields):
+    return message(text, author="minh@agents.example", **fields)
+
+
 @pytest.mark.parametrize("language", ANSWERS)
 @pytest.mark.parametrize("client", CLIENTS)
 def test_everything_above_the_line_and_nothing_else(client, language):
-    answer = agent_answer(message(ANSWERS[language] + CLIENTS[client]), MARK, SECRETS)
+    answer = agent_answer(written(ANSWERS[language] + CLIENTS[client]), MARK, SECRETS)
     assert (answer.text, answer.trouble, answer.cut) == (ANSWERS[language], "", True)
 
 
 @pytest.mark.parametrize("client", CLIENTS)
 def test_nothing_written_is_empty_for_every_client(client):
-    answer = agent_answer(message(CLIENTS[client]), MARK, SECRETS)
+    answer = agent_answer(written(CLIENTS[client]), MARK, SECRETS)
     assert answer.text == ""
     assert answer.trouble == ("below-the-line" if client == "server footer" else "empty")
 
 
 @pytest.mark.parametrize("client", CLIENTS)
 def test_attachments_alone_are_an_answer(client):
-    mail = message(CLIENTS[client], attachments=[attachment("application/pdf")])
+    mail = written(CLIENTS[client], attachments=[attachment("application/pdf")])
     assert agent_answer(mail, MARK, SECRETS).trouble in ("", "below-the-line")
 
 

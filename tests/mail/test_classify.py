@@ -358,6 +358,20 @@ def test_machines_that_write_about_holidays_are_work(subject, text, headers):
     assert look(message(text, subject=subject, headers=headers)) == MACHINE
 
 
+@pytest.mark.parametrize(
+    ("subject", "text", "expected"),
+    [
+        ("Read: [DESK-42] Máy in", "Your message was read on Monday, June 3, 2024 2:05 PM.", RECEIPT),
+        ("已读：打印机", "这是邮件收条，您发送的邮件已被阅读。", RECEIPT),
+        ("Đã đọc: Máy in", "Thư của bạn đã được đọc lúc 14:05.", RECEIPT),
+        ("Read: error on disk 1", "The machine says read error.", PERSON),
+        ("已读：不明白", "请再解释一次。", PERSON),
+    ],
+)
+def test_receipts_without_a_report(subject, text, expected):
+    assert look(message(text, subject=subject)) == expected
+
+
 REPLIED = [("Auto-Submitted", "auto-replied")]
 
 
