@@ -32,7 +32,7 @@ clean:
 
 python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
-	  echo "Python 3.11 or later is needed; \"$(PYTHON)\" is $$($(PYTHON) --version 2>&1 || echo missing)."; \
+	  echo "Python 3.11 or later is needed; \"$(PYTHON)\" is $$($(PYTHON) --version 2>/dev/null || echo missing)."; \
 	  echo "On Debian 12 or later: apt-get install git make python3-venv. Another one: make PYTHON=python3.12 ..."; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
 	  echo "\"$(PYTHON)\" cannot make virtual environments. On Debian: apt-get install python3-venv"; exit 1; }
@@ -40,11 +40,11 @@ python:
 $(VENV)/.stamp-run: pyproject.toml | python
 	@echo "Installing the libraries into $(VENV) (once; a minute or so) ..."
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check -e .
 	@touch $@
 
 $(VENV)/.stamp-test: pyproject.toml | python
 	@echo "Installing the libraries and the test tools into $(VENV) (once; a minute or so) ..."
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test]'
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check -e '.[test]'
 	@touch $@ $(VENV)/.stamp-run
