@@ -113,18 +113,31 @@ def read_body(found: list[Leaf], limits: ReadLimits) -> Body:
     sections: list[_Section] = []
     attachments: list[Attachment] = []
     defects: list[str] = []
+    room = limits.text * 2  # octets to decode: no charset of ours needs more for `limits.text` octets of UTF-8
     for leaf in found:
         if not _is_text(leaf, sections):
             if not (leaf.group and leaf.type in _NOT_SHOWN):
                 attachments.append(_attachment(leaf))
             continue
-        text, lost = decode(leaf.content, leaf.params.get("charset", ""))
+        shown = _beginning(leaf.content, room)
+        room -= len(shown)
+        text, lost = decode(shown, leaf.params.get("charset", ""))
+        if len(shown) < len(leaf.content):
+            defects.append(f"part {leaf.path}: shown cut, it is in the raw mail")
         if lost:
             defects.append(f"part {leaf.path}: {lost} characters could not be decoded")
         _add(sections, leaf, many_lines(text, limits.text))
     joined = cut("\n".join(_texts(sections)), limits.text)
     html = cut("\n".join(piece for section in sections for piece in section.html), limits.text)
     return Body(joined, html, tuple(attachments), tuple(defects))
+
+
+def _beginning(content: bytes, room: int) -> bytes:
+    """At most `room` octets, cut at a line's end where there is one."""
+    if len(content) <= room:
+        return content
+    end = content.rfind(b"\n", 0, room) + 1
+    return content[: end or room]
 
 
 def _is_text(leaf: Leaf, sections: list[_Section]) -> bool:
@@ -149,21 +162,25 @@ def _add(sections: list[_Section], leaf: Leaf, text: str) -> None:
 
 
 def _texts(sections: list[_Section]) -> list[str]:
-    """The text of each section. HTML that repeats the plain text before it (alternatives sent as mixed) adds none."""
+    """The text of each section, in order; HTML after plain text that says the same (broken alternatives) adds none."""
     texts: list[str] = []
+    before: _Section | None = None
     for section in sections:
-        plain = "\n".join(section.plain)
-        if section.html and (section.group or not section.plain):
-            shown = "\n".join(to_text(piece) for piece in section.html)
-            if section.plain:
-                text = shown if _is_stub(plain, shown) else plain
-            else:
-                text = "" if texts and _repeats(texts[-1], shown) else shown
-        else:
-            text = plain
+        text = _section_text(section)
+        if before is not None and not before.html and not section.plain and texts and _contains(text, texts[-1]):
+            texts.pop()
         if text.strip():
             texts.append(text)
+        before = section
     return texts
+
+
+def _section_text(section: _Section) -> str:
+    plain = "\n".join(section.plain)
+    if not section.html:
+        return plain
+    shown = "\n".join(to_text(piece) for piece in section.html)
+    return shown if _is_stub(plain, shown) else plain
 
 
 def _is_stub(plain: str, shown: str) -> bool:
@@ -173,9 +190,9 @@ def _is_stub(plain: str, shown: str) -> bool:
     return len(bare) <= _STUB and len(shown) > len(bare) and _STUB_WORDS.search(bare) is not None
 
 
-def _repeats(before: str, shown: str) -> bool:
-    one, two = _BLANKS.sub("", before), _BLANKS.sub("", shown)
-    return one == two or (min(len(one), len(two)) > 40 and (one[:200] == two[:200]))
+def _contains(shown: str, plain: str) -> bool:
+    bare = _BLANKS.sub("", plain)
+    return bool(bare) and bare in _BLANKS.sub("", shown)
 
 
 def _attachment(leaf: Leaf) -> Attachment:

@@ -207,6 +207,50 @@ def test_mail_parser_reads_received_and_dictionary_on_demand() -> None:
     assert reading.mail["from"] == [("", "a@b.example")]
 
 
+def _mixed(*parts: tuple[str, str]) -> str:
+    body = "".join(f"--b\r\nContent-Type: text/{kind}\r\n\r\n{text}\r\n" for kind, text in parts)
+    raw = H + b"Content-Type: multipart/mixed; boundary=b\r\n\r\n" + body.encode() + b"--b--\r\n"
+    return read_message(raw, LIMITS).text
+
+
+def test_alternatives_sent_as_mixed_are_shown_once() -> None:
+    assert _mixed(("plain", "one  two"), ("html", "<p>one <b>two</b></p>")).split() == ["one", "two"]
+
+
+@pytest.mark.parametrize("more", ["<p>quite another text</p>", "<p>" + "a" * 300 + "b</p>"])
+def test_html_that_says_more_is_never_lost(more: str) -> None:
+    text = _mixed(("plain", "a" * 300), ("html", more))
+    assert "a" * 300 in text
+    assert "another" in text or "ab" in text
+
+
+def test_many_text_parts_cost_no_more_than_is_shown() -> None:
+    part = b"Content-Type: text/html\r\n\r\n" + b"<div>a</div>" * 3_000 + b"\r\n--b\r\n"
+    raw = H + b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n" + part * 600
+    began = time.process_time()
+    assert any("shown cut" in defect for defect in read_message(raw, LIMITS).defects)
+    assert time.process_time() - began < 4.0
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"From: real@x.example\r\njunk\r\nFrom: agent@corp.example\r\n",
+        b"junk\r\nFrom: real@x.example\r\n",
+        b"From: real@x.example\r\nfrom\t: agent@corp.example\r\n",
+        b"From: real@x.example\r\nX: y\rFrom: agent@corp.example\r\n",
+        b"\xef\xbb\xbfFrom: real@x.example\r\n",
+        b" From: agent@corp.example\r\nFrom: real@x.example\r\n",
+        b"From: real@x.example\r\nX: \0\r\n",
+        b"From: real@x.example\r\nFROM: real@x.example\r\n",
+    ],
+)
+def test_odd_header_grammar_has_no_author_and_says_why(head: bytes) -> None:
+    message = read_message(head + b"Subject: s\r\n\r\nbody\r\n", LIMITS)
+    assert message.author is None
+    assert message.defects[0].startswith("author: ")
+
+
 def test_date_without_zone_is_taken_as_utc() -> None:
     message = read_message(H + b"Date: 2 Nov 2026 10:00:00\r\n\r\nx", LIMITS)
     assert message.date == datetime.fromisoformat("2026-11-02T10:00:00+00:00")
