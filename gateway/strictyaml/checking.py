@@ -52,7 +52,8 @@ def _problem(model: type[BaseModel], node: Node, details: ErrorDetails) -> Probl
         return node.problem(path[:-1], f"the key '{path[-1]}' is missing")
     if kind in ("literal_error", "enum"):
         allowed = re.findall("'([^']*)'", str(context.get("expected", "")))
-        return node.problem(path, f"must be one of {', '.join(allowed)}" + did_you_mean(value, allowed))
+        guess = did_you_mean(value, allowed).partition(" (known")[0]  # they are all named already
+        return node.problem(path, f"must be one of {', '.join(allowed)}{guess}")
     if kind == "value_error":
         return node.problem(path, str(context.get("error", details["msg"])))
     hint = " (is '：' a full-width colon for ': '?)" if isinstance(value, str) and "：" in value else ""
@@ -63,10 +64,10 @@ def _problem(model: type[BaseModel], node: Node, details: ErrorDetails) -> Probl
 def _bound(kind: str, context: Mapping[str, Any]) -> str:
     """A limit that was not kept, in words."""
     words = {
-        "greater_than": "must be more than {gt}",
-        "greater_than_equal": "must be at least {ge}",
-        "less_than": "must be less than {lt}",
-        "less_than_equal": "must be at most {le}",
+        "greater_than": "must be more than {gt:g}",
+        "greater_than_equal": "must be at least {ge:g}",
+        "less_than": "must be less than {lt:g}",
+        "less_than_equal": "must be at most {le:g}",
         "too_short": "must have at least {min_length} entry",
         "string_too_short": "must not be empty",
         "string_too_long": "must have at most {max_length} characters",

@@ -128,7 +128,11 @@ def quoted(value: object) -> str:
 
 
 def did_you_mean(value: object, known: Iterable[str]) -> str:
-    """`, got 'x', did you mean 'y'?`, or without the guess when nothing is near."""
-    by_fold = {word.casefold(): word for word in known}
+    """`, got 'x', did you mean 'y'?`, or, when nothing is near, `, got 'x' (known: a, b)`."""
+    words = list(dict.fromkeys(known))
+    by_fold = {word.casefold(): word for word in words}
     near = difflib.get_close_matches(str(value).casefold(), by_fold, n=1, cutoff=0.6) if isinstance(value, str) else []
-    return f", got {quoted(value)}" + (f", did you mean {quoted(by_fold[near[0]])}?" if near else "")
+    if near:
+        return f", got {quoted(value)}, did you mean {quoted(by_fold[near[0]])}?"
+    shown = ", ".join(words[:12]) + (", …" if len(words) > 12 else "")
+    return f", got {quoted(value)} (known: {shown or 'none'})"
