@@ -40,7 +40,7 @@ __all__ = ["Backoff", "FolderState", "ImapPoller", "Ledger", "LoginRefused", "No
 
 @dataclass(frozen=True, slots=True)
 class Polled:
-    """What one poll did, in messages. `trouble` tells of folders that could not be read."""
+    """What one poll did, in messages. `trouble`: which folders could not be read, or not be kept whole."""
 
     kept: int = 0
     skipped: int = 0
@@ -127,7 +127,7 @@ class ImapPoller:
         except LoginRefused as error:
             self._say(logging.ERROR, f"login refused: {error}")
             return self.backoff.after_refusal()
-        except (imaplib.IMAP4.error, OSError, NotKept) as error:
+        except (imaplib.IMAP4.error, OSError) as error:
             self._drop()
             self._say(logging.WARNING, f"{type(error).__name__}: {error}")
             return self.backoff.after_fault()
@@ -140,7 +140,8 @@ class ImapPoller:
     def poll_once(self) -> Polled:
         """Lists, fetches and keeps everything new in all folders.
 
-        Raises NotReady, LoginRefused, NotKept, imaplib.IMAP4.error or OSError; what was kept until then stays kept.
+        A folder that cannot be read, or whose mail the store does not keep, is trouble and holds up no other.
+        Raises NotReady, LoginRefused, imaplib.IMAP4.error or OSError; what was kept until then stays kept.
         The first folder comes last, so that IDLE can watch it without selecting it again.
         """
         self._check()
