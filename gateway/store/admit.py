@@ -5,10 +5,9 @@ The view is read inside the write transaction, so nothing can change between the
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -31,12 +30,20 @@ from gateway.model import (
 )
 from gateway.store import schema
 from gateway.store.errors import Settled, StoreRefused
-from gateway.store.sets import select_in
+from gateway.store.facts import NEXT_NUMBER
+from gateway.store.sets import Lookup
 
 _DAY = timedelta(days=1)
 _ON_TICKET = (Entry, ThreadKeys, AddParticipants, SetTarget, MeetTarget, BreachTarget, SurveyAnswer)
 
 _t = schema.ticket.c
+_i = schema.intake.c
+_g = schema.staged.c
+
+_VERSIONS = Lookup(sa.select(_t.number, _t.version, _t.merged_into), _t.number)
+_SEEN = Lookup(sa.select(schema.seen), schema.seen.c.digest)
+_STATES = Lookup(sa.select(_i.id, _i.state), _i.id)
+_UNRELEASED = Lookup(sa.select(_g.intake_id).where(sa.not_(_g.released)), _g.intake_id)
 
 
 @dataclass
@@ -192,24 +199,16 @@ def view_of(connection: Connection, commits: Sequence[Commit]) -> View:
     numbers = {number for commit in commits for number in touched(commit) | named(commit)}
     releases = {c.intake_id for commit in commits for c in commit.decision.changes if isinstance(c, Release)}
     intakes = {commit.intake_id for commit in commits if commit.intake_id is not None} | releases
-    view = View(int(connection.execute(sa.select(schema.ticket_number.c.next)).scalar_one()))
-    for row in _rows(connection, sa.select(_t.number, _t.version, _t.merged_into), _t.number, numbers):
+    view = View(int(connection.execute(NEXT_NUMBER).scalar_one()))
+    for row in _VERSIONS.rows(connection, numbers):
         view.tickets[row.number] = Mark(row.version, row.merged_into)
-    s = schema.seen.c
-    for row in _rows(connection, sa.select(schema.seen), s.digest, {commit.digest for commit in commits} - {""}):
+    for row in _SEEN.rows(connection, {commit.digest for commit in commits} - {""}):
         view.seen[row.digest, row.door] = Sighting(row.intake_id, row.source, row.at)
-    i = schema.intake.c
-    view.states = {row.id: row.state for row in _rows(connection, sa.select(i.id, i.state), i.id, intakes)}
-    g = schema.staged.c
-    waiting = _rows(connection, sa.select(g.intake_id).where(sa.not_(g.released)), g.intake_id, releases)
-    view.unreleased = {row.intake_id for row in waiting}
+    view.states = {row.id: row.state for row in _STATES.rows(connection, intakes)}
+    view.unreleased = {row.intake_id for row in _UNRELEASED.rows(connection, releases)}
     return view
 
 
 def named(commit: Commit) -> set[int]:
     """Tickets that mails and events speak of without changing them."""
     return {mail.ticket for mail in commit.mails} | {getattr(change, "ticket", 0) for change in commit.decision.changes}
-
-
-def _rows(connection: Connection, query: sa.Select[Any], column: sa.ColumnElement[Any], keys: Iterable[Any]) -> Any:
-    return select_in(connection, query, column, keys)

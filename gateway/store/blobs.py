@@ -20,7 +20,7 @@ from sqlalchemy.engine import Connection
 
 from gateway.store import schema
 from gateway.store.errors import store_error
-from gateway.store.sets import insert_for
+from gateway.store.sets import or_nothing, upsert
 
 FILE_FROM = 128 * 1024
 _LEVEL = 1
@@ -104,8 +104,7 @@ class Blobs:
 def put(connection: Connection, packed: Sequence[Packed]) -> None:
     """Writes the rows that are not there yet."""
     rows = {p.sha256: {"sha256": p.sha256, "size": p.size, "codec": p.codec, "content": p.content} for p in packed}
-    if rows:
-        connection.execute(insert_for(connection, schema.blob).on_conflict_do_nothing(), list(rows.values()))
+    upsert(connection, schema.blob, or_nothing, list(rows.values()))
 
 
 def damaged_files(connection: Connection, blobs: Blobs) -> list[str]:

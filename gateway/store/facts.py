@@ -15,14 +15,53 @@ from gateway.options import Caps
 from gateway.store import schema
 from gateway.store.neighbours import Ask, Neighbourhood, neighbourhoods
 from gateway.store.read_ticket import ticket_facts
-from gateway.store.sets import select_in
+from gateway.store.sets import Lookup
 
 _DAY = timedelta(days=1)
 _HOUR = timedelta(hours=1)
-_SENT = 100  # automatic mails to one address that the caps get to see, the newest
+_MOST_SENT = 100  # automatic mails to one address that the caps get to see, the newest
 
 _t = schema.ticket.c
 _o = schema.outbox.c
+_b = schema.bounce.c
+_newest = schema.outbox.alias("newest")
+_since = sa.bindparam("since", type_=schema.Instant)
+
+NEXT_NUMBER = sa.select(schema.ticket_number.c.next)
+_SEEN = Lookup(sa.select(schema.seen), schema.seen.c.digest)
+_CONTACTS = Lookup(sa.select(schema.contact), schema.contact.c.address)
+_STAGED = Lookup(sa.select(schema.staged), schema.staged.c.intake_id)
+_BOUNCES = Lookup(sa.select(_b.address, _b.at).where(_b.permanent, _b.at > _since).order_by(_b.at), _b.address)
+_OPENED = Lookup(
+    sa.select(_t.opened_by, sa.func.count().label("many")).where(_t.created_at > _since).group_by(_t.opened_by),
+    _t.opened_by,
+)
+# `flood` is written as the partial index has it
+_FLOODS = Lookup(
+    sa.select(_t.opened_by, _t.number)
+    .where(sa.text("flood"), _t.status.not_in((Status.CLOSED.value, Status.MERGED.value)))
+    .order_by(_t.number),
+    _t.opened_by,
+)
+# whoever was written to has a contact row, so each base key leads to its newest mails along one index
+_newest_sent = (
+    sa.select(_newest.c.id)
+    .where(_newest.c.base == schema.contact.c.address, _newest.c.created_at > _since)
+    .where(_newest.c.automatic, sa.not_(_newest.c.staff))
+    .order_by(_newest.c.created_at.desc())
+    .limit(_MOST_SENT)
+    .correlate(schema.contact)
+)
+_SENT = Lookup(
+    sa.select(_o.base, _o.created_at, _o.kind, _o.subject)
+    .select_from(schema.contact)
+    .join(schema.outbox, _o.id.in_(_newest_sent))
+    .order_by(_o.id),
+    schema.contact.c.address,
+)
+_SENT_ALL = sa.select(sa.func.sum(schema.tally.c.mails)).where(
+    schema.tally.c.minute > sa.bindparam("after", type_=sa.BigInteger)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,20 +126,20 @@ def _read(connection: Connection, queries: Sequence[FactsQuery]) -> _Known:
     authors = {query.author for query in queries} - {""}
     around = neighbourhoods(connection, {query.ask for query in queries})
     staged = _staged(connection, queries)
-    floods = _floods(connection, authors)
+    floods = {row.opened_by: int(row.number) for row in _FLOODS.rows(connection, authors)}
     tickets = _tickets(connection, queries, around, staged, floods)
     return _Known(
         around=around,
         tickets=tickets,
         seen=_seen(connection, queries),
-        contacts=_contacts(connection, authors),
+        contacts={row.address: row for row in _CONTACTS.rows(connection, authors)},
         sent=_sent(connection, authors, now),
-        opened=_opened(connection, authors, now),
+        opened={row.opened_by: int(row.many) for row in _OPENED.rows(connection, authors, since=now - _HOUR)},
         floods=floods,
         bounces=_bounces(connection, queries),
         staged=staged,
-        sent_all=_sent_all(connection, now),
-        next_number=int(connection.execute(sa.select(schema.ticket_number.c.next)).scalar_one()),
+        sent_all=int(connection.execute(_SENT_ALL, {"after": minute_of(now) - 60}).scalar() or 0),
+        next_number=int(connection.execute(NEXT_NUMBER).scalar_one()),
     )
 
 
@@ -122,74 +161,30 @@ def _tickets(
 
 def _seen(connection: Connection, queries: Sequence[FactsQuery]) -> dict[str, list[Any]]:
     found: dict[str, list[Any]] = {}
-    column = schema.seen.c.digest
-    for row in select_in(connection, sa.select(schema.seen), column, {query.digest for query in queries} - {""}):
+    for row in _SEEN.rows(connection, {query.digest for query in queries} - {""}):
         found.setdefault(row.digest, []).append(row)
     return found
 
 
-def _contacts(connection: Connection, authors: set[str]) -> dict[str, Any]:
-    column = schema.contact.c.address
-    return {row.address: row for row in select_in(connection, sa.select(schema.contact), column, authors)}
-
-
 def _sent(connection: Connection, authors: set[str], now: datetime) -> dict[str, list[SentMail]]:
-    newest = schema.outbox.alias("newest")
-    last = (
-        sa.select(newest.c.id)
-        .where(newest.c.base == schema.contact.c.address, newest.c.created_at > now - _DAY)
-        .order_by(newest.c.created_at.desc())
-        .limit(_SENT)
-        .correlate(schema.contact)
-    )
-    query = (
-        sa.select(_o.base, _o.created_at, _o.kind, _o.subject)
-        .select_from(schema.contact)
-        .join(schema.outbox, _o.id.in_(last))
-        .where(_o.automatic, sa.not_(_o.staff))
-        .order_by(_o.id)
-    )
     sent: dict[str, list[SentMail]] = {}
-    bases = {base_key(author) for author in authors}
-    for row in select_in(connection, query, schema.contact.c.address, bases):
+    for row in _SENT.rows(connection, {base_key(author) for author in authors}, since=now - _DAY):
         sent.setdefault(row.base, []).append(SentMail(row.created_at, row.kind, row.subject))
     return sent
 
 
-def _opened(connection: Connection, authors: set[str], now: datetime) -> dict[str, int]:
-    query = sa.select(_t.opened_by, sa.func.count().label("many")).where(_t.created_at > now - _HOUR)
-    rows = select_in(connection, query.group_by(_t.opened_by), _t.opened_by, authors)
-    return {row.opened_by: int(row.many) for row in rows}
-
-
-def _floods(connection: Connection, authors: set[str]) -> dict[str, int]:
-    """The open flood ticket of each author. `flood` is written as the partial index has it."""
-    gone = (Status.CLOSED.value, Status.MERGED.value)
-    query = sa.select(_t.opened_by, _t.number).where(sa.text("flood"), _t.status.not_in(gone)).order_by(_t.number)
-    return {row.opened_by: row.number for row in select_in(connection, query, _t.opened_by, authors)}
-
-
 def _bounces(connection: Connection, queries: Sequence[FactsQuery]) -> dict[str, list[datetime]]:
-    b = schema.bounce.c
     days = max(query.caps.mute_days + query.caps.bounce_days for query in queries)
     since = min(query.now for query in queries) - timedelta(days=days)
-    query = sa.select(b.address, b.at).where(b.permanent, b.at > since).order_by(b.at)
     found: dict[str, list[datetime]] = {}
-    for row in select_in(connection, query, b.address, {query.author for query in queries} - {""}):
+    for row in _BOUNCES.rows(connection, {query.author for query in queries} - {""}, since=since):
         found.setdefault(row.address, []).append(row.at)
     return found
 
 
 def _staged(connection: Connection, queries: Sequence[FactsQuery]) -> dict[int, StagedMail]:
-    wanted = {query.staged_intake for query in queries} - {None}
-    rows = select_in(connection, sa.select(schema.staged), schema.staged.c.intake_id, wanted)
+    rows = _STAGED.rows(connection, {query.staged_intake for query in queries} - {None})
     return {row.intake_id: StagedMail(row.intake_id, row.ticket, row.agent, row.released) for row in rows}
-
-
-def _sent_all(connection: Connection, now: datetime) -> int:
-    tally = schema.tally.c
-    query = sa.select(sa.func.sum(tally.mails)).where(tally.minute > minute_of(now) - 60)
-    return int(connection.execute(query).scalar() or 0)
 
 
 def minute_of(instant: datetime) -> int:

@@ -9,11 +9,12 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import Connection
 
 from gateway.model import LedgerRow
 from gateway.store import schema
-from gateway.store.sets import insert_for, select_in
+from gateway.store.sets import Lookup, insert_for, or_nothing, upsert
 
 if TYPE_CHECKING:
     from gateway.store.store import Store
@@ -79,21 +80,20 @@ class StoreLedger:
 
 def write_kept(connection: Connection, rows: Sequence[LedgerRow]) -> None:
     """Rows in the commit of their message: they say what is now so, but "kept" is for good."""
-    if rows:
-        insert = insert_for(connection, schema.imap_ledger)
-        outcome = sa.case((_l.outcome == "kept", _l.outcome), else_=insert.excluded.outcome)
-        upsert = insert.on_conflict_do_update(index_elements=_KEYS, set_={"outcome": outcome})
-        connection.execute(upsert, [asdict(row) for row in rows])
-        _know_folders(connection, rows)
+    upsert(connection, schema.imap_ledger, _keeping, [asdict(row) for row in rows])
+    _know_folders(connection, rows)
+
+
+def _keeping(insert: sqlite.Insert) -> sa.Executable:
+    outcome = sa.case((_l.outcome == "kept", _l.outcome), else_=insert.excluded.outcome)
+    return insert.on_conflict_do_update(index_elements=_KEYS, set_={"outcome": outcome})
 
 
 def write_rows(connection: Connection, jobs: Sequence[Sequence[LedgerRow]]) -> list[None]:
     """Rows without a message; a row that is there stays as it is."""
     rows = [row for job in jobs for row in job]
-    if rows:
-        insert = insert_for(connection, schema.imap_ledger).on_conflict_do_nothing()
-        connection.execute(insert, [asdict(row) for row in rows])
-        _know_folders(connection, rows)
+    upsert(connection, schema.imap_ledger, or_nothing, [asdict(row) for row in rows])
+    _know_folders(connection, rows)
     return [None] * len(jobs)
 
 
@@ -111,7 +111,7 @@ def _know_folders(connection: Connection, rows: Sequence[LedgerRow]) -> None:
         }
         for row in rows
     }
-    connection.execute(insert_for(connection, schema.imap_folder).on_conflict_do_nothing(), list(folders.values()))
+    upsert(connection, schema.imap_folder, or_nothing, list(folders.values()))
 
 
 def write_marks(connection: Connection, jobs: Sequence[FolderMark]) -> list[None]:
@@ -124,7 +124,7 @@ def write_marks(connection: Connection, jobs: Sequence[FolderMark]) -> list[None
                 .values(highest=mark.highest)
             )
         else:
-            insert = insert_for(connection, schema.imap_folder).values(**asdict(mark))
+            insert = insert_for(connection.dialect.name, schema.imap_folder).values(**asdict(mark))
             fresh = {name: insert.excluded[name] for name in ("uidvalidity", "highest", "cutoff", "since")}
             connection.execute(insert.on_conflict_do_update(index_elements=["mailbox", "folder"], set_=fresh))
     return [None] * len(jobs)
@@ -144,8 +144,8 @@ def highest_uid(connection: Connection, mailbox: str, folder: str, uidvalidity: 
 def outcomes(
     connection: Connection, mailbox: str, folder: str, uidvalidity: int, uids: Collection[int]
 ) -> dict[int, str]:
-    query = sa.select(_l.uid, _l.outcome).where(_of(mailbox, folder, uidvalidity))
-    return {int(row.uid): str(row.outcome) for row in select_in(connection, query, _l.uid, uids)}
+    lookup = Lookup(sa.select(_l.uid, _l.outcome).where(_of(mailbox, folder, uidvalidity)), _l.uid)
+    return {int(row.uid): str(row.outcome) for row in lookup.rows(connection, uids)}
 
 
 def _of(mailbox: str, folder: str, uidvalidity: int) -> sa.ColumnElement[Any]:

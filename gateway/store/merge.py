@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import Connection
 
 from gateway.model import Status
 from gateway.store import schema
-from gateway.store.sets import chunks, insert_for
+from gateway.store.sets import chunks, insert_for, upsert
 
+_link, _known = schema.thread_link.c, schema.thread_id.c
+_DROP_INSIDE = sa.delete(schema.thread_link).where(
+    _link.ticket.in_(sa.bindparam("numbers", expanding=True)),
+    sa.exists().where(_known.message_id == _link.ref, _known.ticket == _link.ticket),
+)
 _MOVED = (schema.entry, schema.event, schema.survey, schema.staged)
 
 
@@ -38,21 +44,20 @@ def move(connection: Connection, loser: int, winner: int) -> None:
 
 def drop_inside(connection: Connection, numbers: Collection[int]) -> None:
     """Deletes references of these tickets to ids that are now in them: only open ones are kept."""
-    link, known = schema.thread_link.c, schema.thread_id.c
-    inside = sa.exists().where(known.message_id == link.ref, known.ticket == link.ticket)
     for portion in chunks(numbers):
-        connection.execute(sa.delete(schema.thread_link).where(link.ticket.in_(portion), inside))
+        connection.execute(_DROP_INSIDE, {"numbers": portion})
 
 
-def add_participants(connection: Connection, source: Any, columns: list[str] | None = None) -> None:
-    """Upserts participants from rows or from a SELECT. Verified stays verified, an author is never again merely
-    in copy, the name that is given last stands."""
-    insert = insert_for(connection, schema.participant)
-    if columns is not None:
-        insert = insert.from_select(columns, source)
+def add_participants(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Upserts participants. Verified stays verified, an author is never again merely in copy, the name that is given
+    last stands."""
+    upsert(connection, schema.participant, _adding, rows)
+
+
+def _adding(insert: sqlite.Insert) -> sa.Executable:
     old, new = schema.participant.c, insert.excluded
     keep_role = sa.or_(new.role == "cc", sa.and_(new.role == "author", old.role == "requester"))
-    upsert = insert.on_conflict_do_update(
+    return insert.on_conflict_do_update(
         index_elements=["ticket", "key"],
         set_={
             "verified": sa.or_(old.verified, new.verified),
@@ -60,22 +65,18 @@ def add_participants(connection: Connection, source: Any, columns: list[str] | N
             "role": sa.case((keep_role, old.role), else_=new.role),
         },
     )
-    if columns is None:
-        connection.execute(upsert, source)
-    else:
-        connection.execute(upsert)
 
 
 def _move_keyed(connection: Connection, table: sa.Table, loser: int, winner: int) -> None:
     """For tables whose primary key holds the ticket: a row the winner has already falls together with it."""
     names, rows = _copies(table, loser, winner)
-    connection.execute(insert_for(connection, table).from_select(names, rows).on_conflict_do_nothing())
+    connection.execute(insert_for(connection.dialect.name, table).from_select(names, rows).on_conflict_do_nothing())
     connection.execute(sa.delete(table).where(table.c.ticket == loser))
 
 
 def _move_participants(connection: Connection, loser: int, winner: int) -> None:
     names, rows = _copies(schema.participant, loser, winner)
-    add_participants(connection, rows, names)
+    connection.execute(_adding(insert_for(connection.dialect.name, schema.participant).from_select(names, rows)))
     connection.execute(sa.delete(schema.participant).where(schema.participant.c.ticket == loser))
 
 

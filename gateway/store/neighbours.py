@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection, Row
 
 from gateway.model import KnownId, Link
 from gateway.store import schema
-from gateway.store.sets import select_in
+from gateway.store.sets import Lookup
 
 MOST = 64  # tickets around one message
 _LEVELS = 64
@@ -22,6 +22,19 @@ _LEVELS = 64
 _i = schema.thread_id.c
 _l = schema.thread_link.c
 _t = schema.ticket.c
+
+_id_query = sa.select(_i.message_id, _i.ticket, _i.own, _t.door, _t.flood).join(schema.ticket, _t.number == _i.ticket)
+_link_query = sa.select(_l.ref, _l.ticket, _l.author, _t.door, _t.flood).join(schema.ticket, _t.number == _l.ticket)
+_HOLDERS = Lookup(_id_query, _i.message_id)
+_WAITERS = Lookup(_link_query, _l.ref)
+_LINKS_FROM = Lookup(_link_query, _l.ticket)
+_LINKS_TO = Lookup(
+    sa.select(_i.ticket.label("holder"), _i.own, _l.ref, _l.ticket, _l.author, _t.door, _t.flood)
+    .select_from(schema.thread_id)
+    .join(schema.thread_link, _l.ref == _i.message_id)
+    .join(schema.ticket, _t.number == _l.ticket),
+    _i.ticket,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +83,8 @@ def neighbourhoods(connection: Connection, asks: Collection[Ask]) -> dict[Ask, N
     if not keys:
         return {ask: Neighbourhood() for ask in asks}
     graph = _Graph()
-    holders = _id_rows(connection, _i.message_id, keys)
-    waiters = _link_rows(connection, _l.ref, keys)
+    holders = _HOLDERS.rows(connection, keys)
+    waiters = _WAITERS.rows(connection, keys)
     for row in (*holders, *waiters):
         graph.place(row)
     found = {ask: _nearest(ask, holders, waiters) for ask in asks}
@@ -104,11 +117,11 @@ def _nearest(ask: Ask, holders: Iterable[Row[Any]], waiters: Iterable[Row[Any]])
 def _expand(connection: Connection, graph: _Graph, frontier: set[int]) -> set[int]:
     """Reads the open references from, to and beside the frontier; gives the tickets at their other ends."""
     graph.read |= frontier
-    from_here = _link_rows(connection, _l.ticket, frontier)
+    from_here = _LINKS_FROM.rows(connection, frontier)
     refs = {row.ref for row in from_here}
-    beside = _link_rows(connection, _l.ref, refs)
-    holders = _id_rows(connection, _i.message_id, refs)
-    to_here = _links_to(connection, frontier)
+    beside = _WAITERS.rows(connection, refs)
+    holders = _HOLDERS.rows(connection, refs)
+    to_here = _LINKS_TO.rows(connection, frontier)
     by_ref: dict[str, set[int]] = {}
     for row in (*from_here, *beside, *holders):
         graph.place(row)
@@ -146,23 +159,3 @@ def _reach(ask: Ask, around: Neighbourhood, graph: _Graph) -> None:
     for number in around.tickets:
         around.links.update(dict.fromkeys(graph.links.get(number, ())))
         around.ids.update({(known.message_id, number): known for known in graph.ids.get(number, ())})
-
-
-def _id_rows(connection: Connection, column: sa.ColumnElement[Any], keys: Collection[Any]) -> list[Row[Any]]:
-    query = sa.select(_i.message_id, _i.ticket, _i.own, _t.door, _t.flood).join(schema.ticket, _t.number == _i.ticket)
-    return select_in(connection, query, column, keys)
-
-
-def _link_rows(connection: Connection, column: sa.ColumnElement[Any], keys: Collection[Any]) -> list[Row[Any]]:
-    query = sa.select(_l.ref, _l.ticket, _l.author, _t.door, _t.flood).join(schema.ticket, _t.number == _l.ticket)
-    return select_in(connection, query, column, keys)
-
-
-def _links_to(connection: Connection, numbers: Collection[int]) -> list[Row[Any]]:
-    query = (
-        sa.select(_i.ticket.label("holder"), _i.own, _l.ref, _l.ticket, _l.author, _t.door, _t.flood)
-        .select_from(schema.thread_id)
-        .join(schema.thread_link, _l.ref == _i.message_id)
-        .join(schema.ticket, _t.number == _l.ticket)
-    )
-    return select_in(connection, query, _i.ticket, numbers)

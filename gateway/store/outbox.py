@@ -16,10 +16,40 @@ from gateway.store import schema
 from gateway.store.blobs import BlobDamaged, Blobs
 from gateway.store.outbox_rows import UNDELIVERED
 from gateway.store.queue import printable
-from gateway.store.sets import chunks, insert_rows, select_in
+from gateway.store.sets import Lookup, chunks, insert_rows
 
 _o = schema.outbox.c
 _b = schema.blob.c
+_before = schema.outbox.alias("before")
+_now = sa.bindparam("now", type_=schema.Instant)
+
+_earlier = sa.exists().where(
+    _before.c.ticket == _o.ticket,
+    _before.c.recipient == _o.recipient,
+    _before.c.id < _o.id,
+    _before.c.state == "waiting",
+    _o.ticket > 0,
+    sa.or_(_before.c.not_after.is_(None), _before.c.not_after >= _now),
+)
+_DUE = (
+    sa.select(_o.id, _o.not_after)
+    .where(_o.state == "waiting", _o.next_at <= _now, sa.not_(_earlier))
+    .order_by(_o.next_at, _o.id)
+    .limit(sa.bindparam("most", type_=sa.Integer))
+)
+_WHOLE = Lookup(sa.select(schema.outbox, _b.codec, _b.content).join(schema.blob, _b.sha256 == _o.body), _o.id)
+_STATES = Lookup(sa.select(_o.id, _o.ticket, _o.kind, _o.recipient, _o.attempts, _o.since, _o.state), _o.id)
+_SET_STATES = (
+    sa.update(schema.outbox)
+    .where(_o.id == sa.bindparam("of"))
+    .values(
+        state=sa.bindparam("to"),
+        attempts=sa.bindparam("tried"),
+        reply=sa.bindparam("why"),
+        next_at=sa.bindparam("next", type_=schema.Instant),
+        done_at=sa.bindparam("done", type_=schema.Instant),
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,30 +79,15 @@ def due_ids(connection: Connection, now: datetime, passed: Collection[int], limi
 
     A mail waits while an earlier one of the same ticket to the same recipient still waits: people read in order.
     """
-    before = schema.outbox.alias("before")
-    earlier = sa.exists().where(
-        before.c.ticket == _o.ticket,
-        before.c.recipient == _o.recipient,
-        before.c.id < _o.id,
-        before.c.state == "waiting",
-        _o.ticket > 0,
-        sa.or_(before.c.not_after.is_(None), before.c.not_after >= now),
-    )
-    query = (
-        sa.select(_o.id, _o.not_after)
-        .where(_o.state == "waiting", _o.next_at <= now, sa.not_(earlier))
-        .order_by(_o.next_at, _o.id)
-        .limit(limit + len(passed))
-    )
-    rows = [row for row in connection.execute(query) if row.id not in passed][:limit]
+    found = connection.execute(_DUE, {"now": now, "most": limit + len(passed)})
+    rows = [row for row in found if row.id not in passed][:limit]
     late = [row.id for row in rows if row.not_after is not None and row.not_after < now]
     return [row.id for row in rows if row.id not in set(late)], late
 
 
 def load(connection: Connection, blobs: Blobs, ids: Collection[int]) -> tuple[list[Outgoing], list[int]]:
     """The mails in the order of `ids`, and those whose body cannot be read."""
-    query = sa.select(schema.outbox, _b.codec, _b.content).join(schema.blob, _b.sha256 == _o.body)
-    rows = {row.id: row for row in select_in(connection, query, _o.id, ids)}
+    rows = {row.id: row for row in _WHOLE.rows(connection, ids)}
     found: list[Outgoing] = []
     damaged: list[int] = []
     for number in ids:
@@ -137,8 +152,7 @@ def next_due(connection: Connection, now: datetime) -> datetime | None:
 def write_marks(connection: Connection, jobs: Sequence[Marks]) -> list[list[int]]:
     """Results become states; gives the ids that have now failed, for each job. A row no longer waiting stays."""
     wanted = {result.outbox_id for job in jobs for result in job.results}
-    query = sa.select(_o.id, _o.ticket, _o.kind, _o.recipient, _o.attempts, _o.since, _o.state)
-    open_rows = {row.id: row for row in select_in(connection, query, _o.id, wanted) if row.state == "waiting"}
+    open_rows = {row.id: row for row in _STATES.rows(connection, wanted) if row.state == "waiting"}
     changes: list[dict[str, Any]] = []
     events: list[dict[str, Any]] = []
     failed: list[list[int]] = []
@@ -182,18 +196,7 @@ def _result(row: Row[Any], result: SendResult, job: Marks) -> dict[str, Any]:
 
 def _set_states(connection: Connection, changes: Sequence[dict[str, Any]]) -> None:
     if changes:
-        connection.execute(
-            sa.update(schema.outbox)
-            .where(_o.id == sa.bindparam("of"))
-            .values(
-                state=sa.bindparam("to"),
-                attempts=sa.bindparam("tried"),
-                reply=sa.bindparam("why"),
-                next_at=sa.bindparam("next", type_=schema.Instant),
-                done_at=sa.bindparam("done", type_=schema.Instant),
-            ),
-            changes,
-        )
+        connection.execute(_SET_STATES, changes)
 
 
 def _event(row: Row[Any], state: str, reply: str, now: datetime) -> dict[str, Any]:
@@ -220,7 +223,7 @@ def _move(connection: Connection, job: Move) -> list[int]:
     if job.to == "waiting":
         return _set(connection, job, _o.state == "hold", {"state": "waiting", "next_at": job.now, "since": job.now})
     ended = _set(connection, job, _o.state == "waiting", {"state": job.to, "done_at": job.now})
-    rows = select_in(connection, sa.select(_o.id, _o.ticket, _o.kind, _o.recipient), _o.id, ended)
+    rows = _STATES.rows(connection, ended)
     insert_rows(connection, schema.event, [_event(row, job.to, "", job.now) for row in rows])
     return ended
 

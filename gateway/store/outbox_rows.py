@@ -8,13 +8,14 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import Connection
 
 from gateway.model import OutMail, address_key
 from gateway.store import schema
 from gateway.store.blobs import Packed
 from gateway.store.facts import base_key, minute_of
-from gateway.store.sets import chunks, insert_for
+from gateway.store.sets import built, chunks, upsert
 
 _o = schema.outbox.c
 UNDELIVERED = "undelivered"  # the kind of the notice that tells of a failure
@@ -81,8 +82,7 @@ class Mails:
         self._rows, self._of, self._bodies = [], [], []
         if not rows:
             return
-        insert = insert_for(self._connection, schema.outbox).on_conflict_do_nothing()
-        made = self._connection.execute(insert.returning(_o.id, *(_o[name] for name in _KEY)), rows).all()
+        made = self._connection.execute(built(self._connection, schema.outbox, _adding), rows).all()
         ids = {tuple(row[1:]): row.id for row in made}
         counted: dict[int, int] = {}
         for row, (place, mail) in zip(rows, of, strict=True):
@@ -107,11 +107,14 @@ class Mails:
 
     def _count(self, counted: dict[int, int]) -> None:
         """The breaker's count, in the transaction that writes the rows (RELIABILITY 4.6)."""
-        if not counted:
-            return
-        insert = insert_for(self._connection, schema.tally)
-        total = schema.tally.c.mails + insert.excluded.mails
-        self._connection.execute(
-            insert.on_conflict_do_update(index_elements=["minute"], set_={"mails": total}),
-            [{"minute": minute, "mails": mails} for minute, mails in counted.items()],
-        )
+        rows = [{"minute": minute, "mails": mails} for minute, mails in counted.items()]
+        upsert(self._connection, schema.tally, _counting, rows)
+
+
+def _adding(insert: sqlite.Insert) -> sa.Executable:
+    return insert.on_conflict_do_nothing().returning(_o.id, *(_o[name] for name in _KEY))
+
+
+def _counting(insert: sqlite.Insert) -> sa.Executable:
+    total = schema.tally.c.mails + insert.excluded.mails
+    return insert.on_conflict_do_update(index_elements=["minute"], set_={"mails": total})

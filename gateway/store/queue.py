@@ -14,7 +14,7 @@ from gateway.model import Envelope, Intake, Outcome, Received, Source
 from gateway.store import schema
 from gateway.store.blobs import BlobDamaged, Blobs, Packed, put
 from gateway.store.ledger import write_kept
-from gateway.store.sets import insert_rows, select_in
+from gateway.store.sets import Lookup, insert_rows
 
 CLAIM_OCTETS = 64 * 1024 * 1024  # raw mail handed out at once; at least one message
 
@@ -22,6 +22,17 @@ _ENVELOPE = tuple(field.name for field in fields(Envelope))
 
 _i = schema.intake.c
 _b = schema.blob.c
+
+_BY_KEY = Lookup(sa.select(_i.id, _i.key, _i.sha256), _i.key)
+_ATTEMPTS = Lookup(sa.select(_i.id, _i.attempts), _i.id)
+_QUARANTINED = Lookup(sa.select(_i.id).where(_i.state == "quarantined"), _i.id)
+_MESSAGES = Lookup(
+    sa.select(schema.intake, _b.codec, _b.content).join(schema.blob, _b.sha256 == _i.sha256).order_by(_i.id), _i.id
+)
+_WAITING = (
+    sa.select(_i.id, _i.size).where(_i.state == "waiting").order_by(_i.id).limit(sa.bindparam("most", type_=sa.Integer))
+)
+_LAST = sa.select(sa.func.max(_i.id))
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +59,7 @@ def keep(connection: Connection, jobs: Sequence[Kept]) -> list[int]:
     mail (RELIABILITY fault 37) and gets a row of its own."""
     put(connection, [job.packed for job in jobs])
     wanted = [key for job in jobs for key in _keys(job)]
-    rows = select_in(connection, sa.select(_i.id, _i.key, _i.sha256), _i.key, wanted)
+    rows = _BY_KEY.rows(connection, wanted)
     known: dict[str, tuple[bytes, int]] = {row.key: (row.sha256, row.id) for row in rows}
     ids: list[int] = [0] * len(jobs)
     fresh: list[tuple[int, str | None]] = []
@@ -88,7 +99,7 @@ def _insert(connection: Connection, jobs: Sequence[tuple[Kept, str | None]]) -> 
     rows are never deleted."""
     if not jobs:
         return []
-    last = int(connection.execute(sa.select(sa.func.max(_i.id))).scalar() or 0)
+    last = int(connection.execute(_LAST).scalar() or 0)
     ids = range(last + 1, last + 1 + len(jobs))
     insert_rows(connection, schema.intake, [_row(number, *job) for number, job in zip(ids, jobs, strict=True)])
     return list(ids)
@@ -122,7 +133,7 @@ def note_attempts(connection: Connection, jobs: Sequence[Mishap]) -> list[int]:
         .values(attempts=_i.attempts + 1, reason=sa.bindparam("why")),
         [{"of": job.intake_id, "why": printable(job.reason)} for job in jobs],
     )
-    rows = select_in(connection, sa.select(_i.id, _i.attempts), _i.id, [job.intake_id for job in jobs])
+    rows = _ATTEMPTS.rows(connection, [job.intake_id for job in jobs])
     counts = {row.id: int(row.attempts) for row in rows}
     return [counts.get(job.intake_id, 0) for job in jobs]
 
@@ -159,7 +170,7 @@ def quarantine(connection: Connection, jobs: Sequence[Mishap]) -> list[None]:
 
 def let_out(connection: Connection, jobs: Sequence[int]) -> list[bool]:
     """Puts quarantined mail back into the queue, tries forgotten; False where there is none of that id."""
-    rows = select_in(connection, sa.select(_i.id).where(_i.state == "quarantined"), _i.id, jobs)
+    rows = _QUARANTINED.rows(connection, jobs)
     held = {row.id for row in rows}
     if held:
         connection.execute(
@@ -181,10 +192,9 @@ def printable(text: str) -> str:
 
 def waiting_ids(connection: Connection, passed: Collection[int], limit: int) -> list[int]:
     """The oldest waiting rows that are not in `passed`, as many as may be handed out at once."""
-    query = sa.select(_i.id, _i.size).where(_i.state == "waiting").order_by(_i.id).limit(limit + len(passed))
     ids: list[int] = []
     octets = 0
-    for row in connection.execute(query):
+    for row in connection.execute(_WAITING, {"most": limit + len(passed)}):
         if row.id in passed:
             continue
         octets += row.size
@@ -196,10 +206,9 @@ def waiting_ids(connection: Connection, passed: Collection[int], limit: int) -> 
 
 def load(connection: Connection, blobs: Blobs, ids: Collection[int]) -> tuple[list[Intake], list[Mishap]]:
     """The messages in order of arrival, and those whose kept octets cannot be read."""
-    query = sa.select(schema.intake, _b.codec, _b.content).join(schema.blob, _b.sha256 == _i.sha256)
     found: list[Intake] = []
     damaged: list[Mishap] = []
-    for row in sorted(select_in(connection, query, _i.id, ids), key=lambda row: row.id):
+    for row in sorted(_MESSAGES.rows(connection, ids), key=lambda row: row.id):
         try:
             found.append(_intake(row, blobs.unpack(row.sha256, row.codec, row.content)))
         except BlobDamaged as error:

@@ -12,31 +12,49 @@ from sqlalchemy.engine import Connection, Row
 
 from gateway.model import Entry, FirstKey, Mailbox, Participant, Status, TicketFacts
 from gateway.store import schema
-from gateway.store.sets import select_in
+from gateway.store.sets import Lookup
 
 ACKNOWLEDGEMENT = "acknowledgement"  # the kind of the notice that opens a ticket towards its author
-_THREAD = 10  # ids in TicketFacts.thread_ids
-_RECENT = 5  # entries in TicketFacts.recent
 
 _t = schema.ticket.c
 _e = schema.entry.c
 _o = schema.outbox.c
 _p = schema.participant.c
+_newest = schema.entry.alias("newest")
+
+
+def _last(count: int, *where: sa.ColumnElement[bool], columns: tuple[Any, ...] = (schema.entry,)) -> sa.Select[Any]:
+    """Entries joined to their ticket, the newest `count` of each that `where` allows, oldest first."""
+    ids = sa.select(_newest.c.id).where(_newest.c.ticket == _t.number, *where)
+    ids = ids.order_by(_newest.c.at.desc(), _newest.c.id.desc()).limit(count).correlate(schema.ticket)
+    joined = sa.select(*columns).select_from(schema.ticket).join(schema.entry, _e.id.in_(ids))
+    return joined.order_by(_e.ticket, _e.at, _e.id)
+
+
+_TICKETS = Lookup(sa.select(schema.ticket), _t.number)
+_PEOPLE = Lookup(sa.select(schema.participant).order_by(_p.ticket, _p.key), _p.ticket)
+_TOLD = Lookup(sa.select(_o.ticket, _o.key).where(_o.kind == ACKNOWLEDGEMENT).order_by(_o.id), _o.ticket)
+_INBOUND = (_newest.c.direction == "in", _newest.c.public, _newest.c.message_id != "")
+_THREAD = Lookup(_last(10, *_INBOUND, columns=(_e.ticket, _e.message_id)), _t.number)
+_RECENT = Lookup(_last(5), _t.number)
+_NEWEST = Lookup(_last(50), _t.number)
+_ENTRIES = Lookup(sa.select(schema.entry).order_by(_e.ticket, _e.at, _e.id), _e.ticket)
 
 
 def ticket_facts(connection: Connection, numbers: Collection[int]) -> dict[int, TicketFacts]:
     """The tickets of those numbers that exist, merged ones too: five statements whatever their count."""
-    rows = select_in(connection, sa.select(schema.ticket), _t.number, numbers)
+    rows = _TICKETS.rows(connection, numbers)
     found = [row.number for row in rows]
     people: dict[int, list[Participant]] = {}
-    for row in select_in(connection, sa.select(schema.participant).order_by(_p.key), _p.ticket, found):
+    for row in _PEOPLE.rows(connection, found):
         people.setdefault(row.ticket, []).append(Participant(row.address, row.name, row.verified, row.role))
     told: dict[int, list[str]] = {}
-    acknowledged = sa.select(_o.ticket, _o.key).where(_o.kind == ACKNOWLEDGEMENT).order_by(_o.id)
-    for row in select_in(connection, acknowledged, _o.ticket, found):
+    for row in _TOLD.rows(connection, found):
         told.setdefault(row.ticket, []).append(row.key)
-    thread = _thread_ids(connection, found)
-    recent = entries(connection, found, most=_RECENT)
+    thread: dict[int, list[str]] = {}
+    for row in _THREAD.rows(connection, found):
+        thread.setdefault(row.ticket, []).append(row.message_id)
+    recent = _by_ticket(_RECENT.rows(connection, found))
     return {
         row.number: replace(
             _facts(row),
@@ -47,27 +65,6 @@ def ticket_facts(connection: Connection, numbers: Collection[int]) -> dict[int, 
         )
         for row in rows
     }
-
-
-def _thread_ids(connection: Connection, numbers: Collection[int]) -> dict[int, list[str]]:
-    newest = schema.entry.alias("newest")
-    last = (
-        sa.select(newest.c.id)
-        .where(newest.c.ticket == _t.number, newest.c.direction == "in", newest.c.public, newest.c.message_id != "")
-        .order_by(newest.c.at.desc(), newest.c.id.desc())
-        .limit(_THREAD)
-        .correlate(schema.ticket)
-    )
-    query = (
-        sa.select(_e.ticket, _e.message_id)
-        .select_from(schema.ticket)
-        .join(schema.entry, _e.id.in_(last))
-        .order_by(_e.ticket, _e.at, _e.id)
-    )
-    thread: dict[int, list[str]] = {}
-    for row in select_in(connection, query, _t.number, numbers):
-        thread.setdefault(row.ticket, []).append(row.message_id)
-    return thread
 
 
 def _facts(row: Row[Any]) -> TicketFacts:
@@ -98,16 +95,19 @@ def first_of(kept: Any) -> FirstKey | None:
     return None if kept is None else FirstKey(*kept)
 
 
-def entries(connection: Connection, numbers: Collection[int], most: int | None = None) -> dict[int, list[Entry]]:
-    """The entries of those tickets, oldest first; with `most` only the newest so many of each."""
-    query = sa.select(schema.entry).order_by(_e.ticket, _e.at, _e.id)
-    if most is not None:
-        newest = schema.entry.alias("newest")
-        last = sa.select(newest.c.id).where(newest.c.ticket == _e.ticket)
-        last = last.order_by(newest.c.at.desc(), newest.c.id.desc()).limit(most).correlate(schema.entry)
-        query = query.where(_e.id.in_(last))
+def entries(connection: Connection, numbers: Collection[int]) -> dict[int, list[Entry]]:
+    """The entries of those tickets, oldest first."""
+    return _by_ticket(_ENTRIES.rows(connection, numbers))
+
+
+def newest_entries(connection: Connection, numbers: Collection[int]) -> dict[int, list[Entry]]:
+    """The last 50 entries of each of those tickets, oldest first."""
+    return _by_ticket(_NEWEST.rows(connection, numbers))
+
+
+def _by_ticket(rows: Collection[Row[Any]]) -> dict[int, list[Entry]]:
     found: dict[int, list[Entry]] = {}
-    for row in select_in(connection, query, _e.ticket, numbers):
+    for row in rows:
         found.setdefault(row.ticket, []).append(_entry(row))
     return found
 

@@ -11,11 +11,10 @@ from sqlalchemy.engine import Connection, Row
 
 from gateway.model import DueTarget, Entry, Status
 from gateway.store import schema
-from gateway.store.read_ticket import entries, iso, ticket_facts
-from gateway.store.sets import select_in
+from gateway.store.read_ticket import entries, iso, newest_entries, ticket_facts
+from gateway.store.sets import Lookup
 
 FILTERS = frozenset({"status", "department", "assignee", "requester", "number", "door", "priority"})
-_THREAD = 50  # entries shown with an escalation
 
 _t = schema.ticket.c
 _i = schema.intake.c
@@ -108,7 +107,7 @@ def _all(
 ) -> list[dict[str, Any]]:
     columns = [column for column in table.c if column.name not in drop]
     query = sa.select(*columns).order_by(*table.primary_key.columns)
-    return [_values(row) for row in select_in(connection, query, table.c.ticket, numbers)]
+    return [_values(row) for row in Lookup(query, table.c.ticket).rows(connection, numbers)]
 
 
 def _values(row: Row[Any]) -> dict[str, Any]:
@@ -147,7 +146,7 @@ def due_targets(connection: Connection, now: datetime, limit: int) -> list[DueTa
     )
     rows = connection.execute(query).all()
     facts = ticket_facts(connection, [row.ticket for row in rows])
-    threads = entries(connection, [row.ticket for row in rows], most=_THREAD)
+    threads = newest_entries(connection, [row.ticket for row in rows])
     return [DueTarget(facts[row.ticket], row.kind, row.due, tuple(threads.get(row.ticket, ()))) for row in rows]
 
 

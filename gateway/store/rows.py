@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import Connection
 
 from gateway.model import (
@@ -21,7 +23,7 @@ from gateway.model import (
 from gateway.store import schema
 from gateway.store.facts import base_key
 from gateway.store.merge import add_participants, drop_inside
-from gateway.store.sets import insert_for, insert_rows
+from gateway.store.sets import insert_rows, or_nothing, upsert
 
 TargetChange = SetTarget | MeetTarget | BreachTarget
 
@@ -127,17 +129,15 @@ class Rows:
         for table in _PLAIN:
             insert_rows(connection, table, self._inserts.get(table.name, ()))
         for table in _ONCE:
-            rows = self._inserts.get(table.name)
-            if rows:
-                connection.execute(insert_for(connection, table).on_conflict_do_nothing(), rows)
+            upsert(connection, table, or_nothing, self._inserts.get(table.name, ()))
         drop_inside(connection, sorted(self._rethread))
-        if self._people:
-            add_participants(connection, self._people)
-        self._write_contacts()
+        add_participants(connection, self._people)
+        upsert(connection, schema.contact, _learning, self._contacts)
         self._write_targets()
         self._write_staged()
-        self._write_sightings()
-        self._write_settled()
+        upsert(connection, schema.seen, _seeing, self._sightings)
+        if self._settled:
+            connection.execute(_SETTLE, self._settled)
         self._clear()
 
     def _write_changes(self) -> None:
@@ -146,27 +146,7 @@ class Rows:
         for number, columns in self._changes.items():
             alike.setdefault(tuple(sorted(columns)), []).append({"of": number, **columns})
         for names, rows in alike.items():
-            update = sa.update(schema.ticket).where(schema.ticket.c.number == sa.bindparam("of"))
-            self._connection.execute(
-                update.values({name: sa.bindparam(name, type_=schema.ticket.c[name].type) for name in names}), rows
-            )
-
-    def _write_contacts(self) -> None:
-        if not self._contacts:
-            return
-        insert = insert_for(self._connection, schema.contact)
-        old, new = schema.contact.c, insert.excluded
-        self._connection.execute(
-            insert.on_conflict_do_update(
-                index_elements=["address"],
-                set_={
-                    "name": sa.case((new.name != "", new.name), else_=old.name),
-                    "language": sa.case((new.language != "", new.language), else_=old.language),
-                    "known": sa.or_(old.known, new.known),
-                },
-            ),
-            self._contacts,
-        )
+            self._connection.execute(_setting(names), rows)
 
     def _write_targets(self) -> None:
         """In the order in which one ticket's were given; those of different tickets go together."""
@@ -174,88 +154,101 @@ class Rows:
         while pending:
             now = [changes[0] for changes in pending]
             tickets = [ticket for ticket, changes in self._targets.items() if changes]
-            self._set_targets([(t, c) for t, c in zip(tickets, now, strict=True) if isinstance(c, SetTarget)])
-            self._mark_targets(
-                "met_at", [(t, c) for t, c in zip(tickets, now, strict=True) if isinstance(c, MeetTarget)]
-            )
-            breaches = [(t, c) for t, c in zip(tickets, now, strict=True) if isinstance(c, BreachTarget)]
-            self._mark_targets("breached_at", breaches)
+            pairs = list(zip(tickets, now, strict=True))
+            self._set_targets([(ticket, c) for ticket, c in pairs if isinstance(c, SetTarget)])
+            self._mark_targets(_MEET, [pair for pair in pairs if isinstance(pair[1], MeetTarget)])
+            self._mark_targets(_BREACH, [pair for pair in pairs if isinstance(pair[1], BreachTarget)])
             for changes in pending:
                 changes.pop(0)
             pending = [changes for changes in pending if changes]
 
     def _set_targets(self, changes: list[tuple[int, SetTarget]]) -> None:
-        """A new due time is a new promise; the same due time keeps what is known of it."""
-        if not changes:
-            return
-        insert = insert_for(self._connection, schema.target)
-        old, new = schema.target.c, insert.excluded
-        same = old.due == new.due
-        self._connection.execute(
-            insert.on_conflict_do_update(
-                index_elements=["ticket", "kind"],
-                set_={
-                    "due": new.due,
-                    "met_at": sa.case((same, old.met_at), else_=sa.null()),
-                    "breached_at": sa.case((same, old.breached_at), else_=sa.null()),
-                },
-            ),
-            [
-                {"ticket": ticket, "kind": change.kind, "due": change.due, "met_at": None, "breached_at": None}
-                for ticket, change in changes
-            ],
-        )
+        rows = [
+            {"ticket": ticket, "kind": change.kind, "due": change.due, "met_at": None, "breached_at": None}
+            for ticket, change in changes
+        ]
+        upsert(self._connection, schema.target, _promising, rows)
 
-    def _mark_targets(self, column: str, changes: list[tuple[int, Any]]) -> None:
+    def _mark_targets(self, update: sa.Update, changes: list[tuple[int, Any]]) -> None:
         """The first time stands: a tick may run twice."""
-        if not changes:
-            return
-        t = schema.target.c
-        update = sa.update(schema.target).where(
-            t.ticket == sa.bindparam("of"), t.kind == sa.bindparam("which"), t[column].is_(None)
-        )
-        self._connection.execute(
-            update.values({column: sa.bindparam("when", type_=schema.Instant)}),
-            [{"of": ticket, "which": change.kind, "when": change.at} for ticket, change in changes],
-        )
+        if changes:
+            rows = [{"of": ticket, "which": change.kind, "when": change.at} for ticket, change in changes]
+            self._connection.execute(update, rows)
 
     def _write_staged(self) -> None:
-        if self._staged:
-            insert = insert_for(self._connection, schema.staged)
-            fresh = {name: insert.excluded[name] for name in ("ticket", "agent", "released", "at")}
-            self._connection.execute(
-                insert.on_conflict_do_update(index_elements=["intake_id"], set_=fresh), self._staged
-            )
+        upsert(self._connection, schema.staged, _staging, self._staged)
         if self._released:
-            of: sa.BindParameter[int] = sa.bindparam("of")
-            staged, intake = schema.staged, schema.intake
-            self._connection.execute(
-                sa.update(staged).where(staged.c.intake_id == of).values(released=True), self._released
-            )
-            again = {"state": "waiting", "confirmed": True, "attempts": 0, "done_at": None}
-            self._connection.execute(sa.update(intake).where(intake.c.id == of).values(again), self._released)
+            self._connection.execute(_RELEASE_STAGED, self._released)
+            self._connection.execute(_RELEASE_INTAKE, self._released)
 
-    def _write_sightings(self) -> None:
-        if not self._sightings:
-            return
-        insert = insert_for(self._connection, schema.seen)
-        fresh = {name: insert.excluded[name] for name in ("intake_id", "source", "at")}
-        self._connection.execute(
-            insert.on_conflict_do_update(index_elements=["digest", "door"], set_=fresh), self._sightings
-        )
 
-    def _write_settled(self) -> None:
-        if not self._settled:
-            return
-        i = schema.intake.c
-        self._connection.execute(
-            sa.update(schema.intake)
-            .where(i.id == sa.bindparam("of"))
-            .values(
-                state=sa.bindparam("to"),
-                digest=sa.bindparam("digest_"),
-                reason=sa.bindparam("why"),
-                done_at=sa.bindparam("done", type_=schema.Instant),
-            ),
-            self._settled,
-        )
+# --- statements, built once -----------------------------------------------------------------------------------------
+
+
+def _learning(insert: sqlite.Insert) -> sa.Executable:
+    old, new = schema.contact.c, insert.excluded
+    return insert.on_conflict_do_update(
+        index_elements=["address"],
+        set_={
+            "name": sa.case((new.name != "", new.name), else_=old.name),
+            "language": sa.case((new.language != "", new.language), else_=old.language),
+            "known": sa.or_(old.known, new.known),
+        },
+    )
+
+
+def _seeing(insert: sqlite.Insert) -> sa.Executable:
+    fresh = {name: insert.excluded[name] for name in ("intake_id", "source", "at")}
+    return insert.on_conflict_do_update(index_elements=["digest", "door"], set_=fresh)
+
+
+def _promising(insert: sqlite.Insert) -> sa.Executable:
+    """A new due time is a new promise; the same due time keeps what is known of it."""
+    old, new = schema.target.c, insert.excluded
+    same = old.due == new.due
+    return insert.on_conflict_do_update(
+        index_elements=["ticket", "kind"],
+        set_={
+            "due": new.due,
+            "met_at": sa.case((same, old.met_at), else_=sa.null()),
+            "breached_at": sa.case((same, old.breached_at), else_=sa.null()),
+        },
+    )
+
+
+def _staging(insert: sqlite.Insert) -> sa.Executable:
+    fresh = {name: insert.excluded[name] for name in ("ticket", "agent", "released", "at")}
+    return insert.on_conflict_do_update(index_elements=["intake_id"], set_=fresh)
+
+
+def _marking(column: str) -> sa.Update:
+    t = schema.target.c
+    update = sa.update(schema.target).where(
+        t.ticket == sa.bindparam("of"), t.kind == sa.bindparam("which"), t[column].is_(None)
+    )
+    return update.values({column: sa.bindparam("when", type_=schema.Instant)})
+
+
+@cache
+def _setting(names: tuple[str, ...]) -> sa.Update:
+    update = sa.update(schema.ticket).where(schema.ticket.c.number == sa.bindparam("of"))
+    return update.values({name: sa.bindparam(name, type_=schema.ticket.c[name].type) for name in names})
+
+
+_MEET, _BREACH = _marking("met_at"), _marking("breached_at")
+_RELEASE_STAGED = sa.update(schema.staged).where(schema.staged.c.intake_id == sa.bindparam("of")).values(released=True)
+_RELEASE_INTAKE = (
+    sa.update(schema.intake)
+    .where(schema.intake.c.id == sa.bindparam("of"))
+    .values(state="waiting", confirmed=True, attempts=0, done_at=None)
+)
+_SETTLE = (
+    sa.update(schema.intake)
+    .where(schema.intake.c.id == sa.bindparam("of"))
+    .values(
+        state=sa.bindparam("to"),
+        digest=sa.bindparam("digest_"),
+        reason=sa.bindparam("why"),
+        done_at=sa.bindparam("done", type_=schema.Instant),
+    )
+)

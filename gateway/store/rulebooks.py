@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import Connection
 
 from gateway.store import schema
-from gateway.store.sets import insert_for
+from gateway.store.sets import upsert
 
 _r = schema.rulebook.c
 
@@ -26,12 +27,13 @@ class Recorded:
 
 def record(connection: Connection, jobs: Sequence[Recorded]) -> list[None]:
     """Keeps the content once; the newest use makes it the last."""
-    insert = insert_for(connection, schema.rulebook)
-    connection.execute(
-        insert.on_conflict_do_update(index_elements=["digest"], set_={"used_at": insert.excluded.used_at}),
-        [{"digest": job.digest, "content": dict(job.content), "used_at": job.used_at} for job in jobs],
-    )
+    rows = [{"digest": job.digest, "content": dict(job.content), "used_at": job.used_at} for job in jobs]
+    upsert(connection, schema.rulebook, _used_again, rows)
     return [None] * len(jobs)
+
+
+def _used_again(insert: sqlite.Insert) -> sa.Executable:
+    return insert.on_conflict_do_update(index_elements=["digest"], set_={"used_at": insert.excluded.used_at})
 
 
 def load(connection: Connection, digest: str) -> dict[str, str] | None:

@@ -1,8 +1,12 @@
-"""Set-based statements: the few forms in which SQLite and PostgreSQL differ, and look-ups by many keys at once."""
+"""Set-based statements, each built once: building one costs more than running it.
+
+Here are the few forms in which SQLite and PostgreSQL differ, and look-ups by many keys at once.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -12,13 +16,21 @@ from sqlalchemy.engine import Connection, Row
 
 _CHUNK = 500  # keys in one IN: bounded whatever the limits of the engine
 Key = TypeVar("Key")
+Build = Callable[[sqlite.Insert], sa.Executable]
 
 
-def insert_for(connection: Connection, table: sa.Table) -> sqlite.Insert:
-    """An INSERT that knows ON CONFLICT; both dialects have the same methods."""
-    if connection.dialect.name == "postgresql":
-        return postgresql.insert(table)  # type: ignore[return-value]  # same interface, unrelated classes
-    return sqlite.insert(table)
+class Lookup:
+    """All rows of a SELECT whose `column` is one of many keys. Made once, at import; knows no connection."""
+
+    def __init__(self, query: sa.Select[Any], column: sa.ColumnElement[Any]) -> None:
+        self._statement = query.where(column.in_(sa.bindparam("keys", expanding=True)))
+
+    def rows(self, connection: Connection, keys: Iterable[Any], **values: Any) -> list[Row[Any]]:
+        """`values` fill the other parameters of the SELECT. No keys: no statement at all."""
+        found: list[Row[Any]] = []
+        for portion in chunks(keys):
+            found += connection.execute(self._statement, {"keys": portion, **values}).all()
+        return found
 
 
 def chunks(keys: Iterable[Key]) -> Iterator[list[Key]]:
@@ -28,17 +40,40 @@ def chunks(keys: Iterable[Key]) -> Iterator[list[Key]]:
         yield portion
 
 
-def select_in(
-    connection: Connection, query: sa.Select[Any], column: sa.ColumnElement[Any], keys: Iterable[Any]
-) -> list[Row[Any]]:
-    """All rows of `query` whose `column` is one of `keys`; no statement at all for no keys."""
-    found: list[Row[Any]] = []
-    for portion in chunks(keys):
-        found += connection.execute(query.where(column.in_(portion))).all()
-    return found
+def insert_for(dialect: str, table: sa.Table) -> sqlite.Insert:
+    """An INSERT that knows ON CONFLICT; both dialects have the same methods."""
+    if dialect == "postgresql":
+        return postgresql.insert(table)  # type: ignore[return-value]  # same interface, unrelated classes
+    return sqlite.insert(table)
+
+
+@cache
+def _built(dialect: str, table: sa.Table, build: Build) -> sa.Executable:
+    return build(insert_for(dialect, table))
+
+
+def built(connection: Connection, table: sa.Table, build: Build) -> Any:
+    """The INSERT that `build` makes, made once. `build` is a function of a module: it is the key of a cache."""
+    return _built(connection.dialect.name, table, build)
+
+
+def upsert(connection: Connection, table: sa.Table, build: Build, rows: Sequence[Mapping[str, Any]]) -> None:
+    """One executemany of an INSERT … ON CONFLICT."""
+    if rows:
+        connection.execute(built(connection, table, build), rows)
+
+
+def or_nothing(insert: sqlite.Insert) -> sa.Executable:
+    """Rows that are there stay as they are."""
+    return insert.on_conflict_do_nothing()
+
+
+@cache
+def _insert(table: sa.Table) -> sa.Insert:
+    return sa.insert(table)
 
 
 def insert_rows(connection: Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> None:
     """One executemany. Every row names the same columns."""
     if rows:
-        connection.execute(sa.insert(table), rows)
+        connection.execute(_insert(table), rows)
