@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
 from gateway.desk import rule_models
-from gateway.settings_file import SettingsFile, section_shapes
+from gateway.settings.shape import SettingsFile, section_shapes
 
 DOC = Path(__file__).parents[1] / "docs" / "configuration.md"
 

@@ -1,9 +1,4 @@
-"""`gateway.yaml` and its secrets → frozen `Settings`, read once. What is wrong is told with its place, all at once.
-
-Sections are the dataclasses of `gateway.options`, key = field name. Durations are seconds or `30s`, `5m`, `2h`, `1d`;
-sizes are octets or `500KB`, `40MB`. Relative paths count from the folder of the file. A secret is written as text, as
-`{file: path}`, `{env: NAME}` or `{credential: NAME}` (systemd's `$CREDENTIALS_DIRECTORY`).
-"""
+"""Reading `gateway.yaml`: paths and secrets resolved, everything wrong told at once."""
 
 from __future__ import annotations
 
@@ -13,21 +8,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_type_hints
 
-from gateway.keyring import SCRYPT, SettingsError, add_key, hash_password, load_keys, verify_password
+from gateway.keyring import SCRYPT, SettingsError
 from gateway.options import Caps, Desk, ImapMailbox, Listen, ReadLimits, Relay, Retry
-from gateway.settings_file import SecretPlace, SettingsFile
+from gateway.settings.shape import SecretPlace, SettingsFile
 from gateway.strictyaml import Node, Problem, StrictYamlError, decode, load, quoted, validate
 from gateway.strictyaml import Path as Steps
-
-__all__ = [
-    "Settings",
-    "SettingsError",
-    "add_key",
-    "hash_password",
-    "load_keys",
-    "read_settings",
-    "verify_password",
-]
 
 OptionsT = TypeVar("OptionsT")
 
@@ -218,6 +203,6 @@ class _Reader:
 
 def _shipped_templates() -> Path:
     """The templates that come with the program: inside the package when installed, beside it in a checkout."""
-    package = Path(__file__).resolve().parent
+    package = Path(__file__).resolve().parent.parent
     inside = package / "_shipped" / "templates"
     return inside if inside.is_dir() else package.parent / "templates"
