@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +12,7 @@ from gateway.desk.rule_models import RuleFile
 from gateway.strictyaml import Node, Path, Problem, StrictYamlError, did_you_mean, load, quoted, validate
 
 MAIN_FILE = "rulebook.yaml"
+LIST_ENDING = ".txt"  # a list on its own, one entry a line, named like the file
 MAX_PROBLEMS = 200
 
 
@@ -93,7 +95,7 @@ def read_files(files: Mapping[str, str]) -> RuleFiles:
         )
         read.raise_problems()
     main = _read(MAIN_FILE, files[MAIN_FILE], read.problems)
-    others = [name for name in sorted(files) if name != MAIN_FILE and name.endswith((".yaml", ".yml"))]
+    others = [name for name in sorted(files) if name != MAIN_FILE and name.endswith((".yaml", ".yml", LIST_ENDING))]
     included = _included(main, others, read)
     for name in (*included, *(name for name in others if name not in included)):
         part = _read(name, files[name], read.problems)
@@ -105,7 +107,7 @@ def read_files(files: Mapping[str, str]) -> RuleFiles:
 
 def _read(name: str, text: str, problems: list[Problem]) -> Part:
     try:
-        node = load(text, name)
+        node = _list_node(name, text) if name.endswith(LIST_ENDING) else load(text, name)
     except StrictYamlError as error:
         problems += error.problems
         return Part(name, Node(name, 1, 1, {}), None, parsed=False)
@@ -116,6 +118,18 @@ def _read(name: str, text: str, problems: list[Problem]) -> Part:
     except StrictYamlError as error:
         problems += error.problems
         return Part(name, node, None)
+
+
+def _list_node(name: str, text: str) -> Node:
+    """`vip.txt`, an entry a line, `#` before a comment, as `lists: {vip: [...]}` would read."""
+    entries = []
+    for number, line in enumerate(text.removeprefix("\ufeff").splitlines(), 1):
+        entry = re.split(r"(?:^|\s)#", line, maxsplit=1)[0].strip()
+        if entry:
+            entries.append(Node(name, number, line.index(entry) + 1, entry))
+    title = name.rpartition("/")[2].removesuffix(LIST_ENDING)
+    lists = Node(name, 1, 1, {title: Node(name, 1, 1, tuple(entries))})
+    return Node(name, 1, 1, {"lists": lists})
 
 
 def _included(main: Part, others: Sequence[str], read: RuleFiles) -> list[str]:

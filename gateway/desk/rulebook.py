@@ -101,6 +101,7 @@ def load_rulebook(files: Mapping[str, str]) -> Rulebook:
     texts = Texts()
     rules = _Rules(read, texts, departments, priorities, lists, observers).compiled()
     read.raise_problems()
+    texts.lexicon.seal()
     texts.patterns.seal()
     return Rulebook(
         departments=departments,

@@ -128,6 +128,17 @@ def test_included_files_come_first_in_their_order() -> None:
     assert [entry.name for entry in load_rulebook(files).rules] == ["Z", "A", "last"]
 
 
+def test_a_list_file() -> None:
+    files = example_files()
+    files["rulebook.yaml"] = files["rulebook.yaml"].replace("  - lists.yaml", "  - lists.yaml\n  - partners.txt")
+    files["partners.txt"] = "# our partners\n@a.example\n\n  Lan@b.example  # since 2024\n"
+    assert load_rulebook(files).lists["partners"] == ("@a.example", "lan@b.example")
+    files["partners.txt"] += "nobody\n"
+    with pytest.raises(RulebookErrors) as caught:
+        load_rulebook(files)
+    assert str(caught.value).startswith("partners.txt:5:1: lists.partners[3]: must be an address, '@domain'")
+
+
 def test_defaults_of_a_small_rulebook() -> None:
     text = """
 departments: {care: {addresses: c@d.example, agents: a@p.example}}
