@@ -11,7 +11,6 @@ from typing import Protocol
 from gateway import log
 from gateway.desk.rulebook import RulebookErrors
 from gateway.edge.child import ReadingChild
-from gateway.edge.clock import Clock
 from gateway.edge.files import FolderProblem, LastGood, read_folder, read_still
 from gateway.edge.maildir_out import MaildirSender
 from gateway.edge.metrics import Metrics
@@ -125,7 +124,7 @@ class Parts:
         self.store.close()
 
 
-def build_parts(settings: Settings, clock: Clock) -> Parts:
+def build_parts(settings: Settings) -> Parts:
     """Opens the store under its lock, loads the rules, starts nothing."""
     settings.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     rules = LiveRules(settings)

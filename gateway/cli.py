@@ -65,13 +65,15 @@ def main() -> None:
 def run(config: Path) -> None:
     """Run the daemon in the foreground (systemd starts this)."""
     from gateway import log
-    from gateway.cli_errors import start_errors
+    from gateway.cli_errors import broken, start_errors
     from gateway.daemon import run as run_daemon
 
     settings = _settings(config)
     log.setup(settings.log_format, settings.log_level, bool(os.environ.get("JOURNAL_STREAM")))
     try:
         status = run_daemon(settings)
+    except broken() as error:
+        _fail(str(error), 3)
     except start_errors() as error:
         _fail(str(error))
     sys.exit(status)

@@ -15,3 +15,10 @@ def start_errors() -> tuple[type[Exception], ...]:
     from gateway.store.errors import StoreBroken, StoreLocked, StoreUnavailable, StoreVersion
 
     return (*rule_errors(), StoreLocked, StoreVersion, StoreUnavailable, StoreBroken, OSError)
+
+
+def broken() -> type[Exception]:
+    """A damaged database: exit status 3, so that systemd does not try again and again."""
+    from gateway.store.errors import StoreBroken
+
+    return StoreBroken

@@ -43,14 +43,21 @@ class Daemon:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._clock = Clock(settings.clock_speed, settings.clock_start)
-        self._parts: Parts = build_parts(settings, self._clock)
-        store = self._parts.store
+        self._parts: Parts = build_parts(settings)
+        store, metrics = self._parts.store, self._parts.metrics
         self._desk = Desk(
-            Tools(store, self._parts.rules.current, self._clock.now, self._parts.child.read, self._wake_senders)
+            Tools(
+                store,
+                self._parts.rules.current,
+                self._clock.now,
+                self._parts.child.read,
+                self._wake_senders,
+                metrics.decided,
+            )
         )
         self._senders = [
             Sending(
-                store, transport.send, self._parts.rules.current, self._clock.now, settings.retry, _spread
+                store, transport.send, self._parts.rules.current, self._clock.now, settings.retry, _spread, metrics.sent
             )
             for transport in self._parts.transports
         ]
@@ -84,8 +91,16 @@ class Daemon:
     def _accepts(self, recipient: str) -> bool:
         return self._parts.rules.current().accepts(bare_address(recipient))
 
+    def _owns(self, domain: str) -> bool:
+        """Whether any address of ours is at this domain: elsewhere we are no relay."""
+        current = self._parts.rules.current()
+        ours = {address.rpartition("@")[2] for address in current.rulebook.all_addresses()}
+        return domain.lower() in ours | {current.fixed.desk.domain}
+
     def _ready(self) -> str:
-        """Why no mail can be taken now (RELIABILITY G11): too little room left. "" if it can."""
+        """Why no mail can be taken now: too little room, a damaged store. "" if it can."""
+        if self._status == 3:
+            return "broken"
         now = time.monotonic()
         if now - self._disk_checked > 1.0:
             free = shutil.disk_usage(self._settings.state_dir).free
@@ -124,8 +139,7 @@ class Daemon:
         await self._done.wait()
         systemd.notify("STOPPING=1")
         log.stopping()
-        for listener in listeners:
-            await listener.stop(STOP_GRACE)
+        await asyncio.gather(*(listener.stop(STOP_GRACE) for listener in listeners))
         watch.cancel()
         await control.stop()
         await http.stop()
@@ -152,6 +166,7 @@ class Daemon:
                 self._login if listen.auth else None,
                 self._ready,
                 sock=inherited.get(name),
+                owns_domain=self._owns,
             )
             await listener.start()
             log.listening(name, listen.host, listener.port)

@@ -43,7 +43,7 @@ def explain_mail(settings: Settings, question: Question) -> dict[str, Any]:
     facts = _facts(settings, thought)
     number = max((f.next_number for f in facts), default=1)
     decision, _ = decide_thought(thought, facts, current, now, number)
-    mails = write_mails(decision, current, now)
+    mails = write_mails(decision, current, now).mails
     return {
         "reading": _reading(thought),
         "outcomes": [

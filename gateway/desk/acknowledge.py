@@ -55,6 +55,7 @@ def acknowledge(
             auto="auto-replied",
             thread=thread,
             days=ACK_DAYS,
+            topic=subject.lower(),
         )
     )
 

@@ -7,7 +7,8 @@ from gateway.desk.case import Case, DeskContext, Draft
 from gateway.desk.notice import Writer, agent_notices, staff_of
 from gateway.desk.phrases import hint
 from gateway.desk.place import Place, first_key, newcomer, open_refs, unverified
-from gateway.desk.route import Routed, route
+from gateway.desk.route import Routed
+from gateway.desk.routed import routed_at
 from gateway.desk.rulebook import Department
 from gateway.model import (
     AddParticipants,
@@ -36,7 +37,7 @@ def add_to(case: Case, context: DeskContext, door: str, facts: Facts, found: Pla
     """Joins the message to `found.tickets`, which become one: the lowest number."""
     winner, *losers = sorted(found.tickets, key=lambda ticket: ticket.number)
     held = found.stranger and not case.reading.may_answer
-    routed = route(context.rulebook, case.reading, case.intake.envelope, door, "reply")
+    routed = routed_at(case, context, door, "reply")
     draft.rules.append(routed.fired)
     for loser in losers:
         draft.changes.append(Merge(loser.number, winner.number, loser.version, winner.version))
@@ -70,7 +71,7 @@ def add_to(case: Case, context: DeskContext, door: str, facts: Facts, found: Pla
 
 
 def _status(case: Case, found: Place, winner: TicketFacts, losers: list[TicketFacts], held: bool, draft: Draft) -> str:
-    """Moves the ticket's state; an unverified or held mail is seen but never reopens. Returns what the agents are told."""
+    """Moves the ticket's state; an unverified or held mail never reopens. Returns what the agents are told."""
     states = {ticket.status for ticket in (winner, *losers)}
     if winner.status is Status.CLOSED and states - {Status.CLOSED}:
         draft.status(winner, Status.OPEN, case.now)
@@ -93,7 +94,7 @@ def _first_values(
     own = first_key(case, newcomer(case, context, door))
     firsts = [(t.first, t.department, t.requester, t.subject, t.priority) for t in found.tickets if t.first is not None]
     message = case.reading.message
-    routed = route(context.rulebook, case.reading, case.intake.envelope, door, "new")
+    routed = routed_at(case, context, door, "new")
     firsts.append((own, routed.department, message.author or message.shown_from, message.subject, routed.priority))
     first, department, requester, subject, priority = min(firsts, key=lambda item: item[0].order)
     if winner.first is not None and first.order >= winner.first.order:

@@ -11,7 +11,8 @@ from gateway.desk.case import Case, DeskContext, Draft
 from gateway.desk.notice import Writer, agent_notices, staff_of
 from gateway.desk.place import Place, first_key, newcomer, place
 from gateway.desk.promise import FIRST_RESPONSE, Promise, first_response
-from gateway.desk.route import Routed, route
+from gateway.desk.route import Routed
+from gateway.desk.routed import routed_at
 from gateway.model import Facts, Mailbox, NewTicket, Outcome, SetTarget, Status
 
 
@@ -22,7 +23,7 @@ def decide_customer(case: Case, context: DeskContext, door: str, draft: Draft) -
     if found.tickets:
         add_to(case, context, door, facts, found, draft)
         return
-    routed = route(context.rulebook, case.reading, case.intake.envelope, door, "new")
+    routed = routed_at(case, context, door, "new")
     draft.rules.append(routed.fired)
     if routed.quarantine and not case.intake.released:
         draft.verdict(door, Outcome.QUARANTINED, None, f"rule {routed.set_by.get('quarantine', '')}")

@@ -1,4 +1,4 @@
-"""From one read message and what the store knows to everything that follows. Pure: the same input, the same decision."""
+"""From one read message and what the store knows to everything that follows. Same input, same decision."""
 
 from __future__ import annotations
 

@@ -71,13 +71,14 @@ class Writer:
         thread: Sequence[str] = (),
         attachments: tuple[Attachment, ...] = (),
         days: int | None = None,
+        topic: str = "",
     ) -> Notice:
         """A mail to a customer or participant. `thread`: their Message-IDs, oldest first."""
         return Notice(
             kind=kind,
             ticket=self._number,
             cause=cause,
-            to=to,
+            to=Mailbox(to.address) if auto else to,  # nothing that a stranger may have written is sent back by machine
             language=language,
             department=self.department.name,
             values=self._values(language, values),
@@ -91,6 +92,7 @@ class Writer:
             references=tuple(thread),
             attachments=attachments,
             not_after=self._now + timedelta(days=days) if days else None,
+            topic=topic,
         )
 
     def to_staff(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -92,7 +93,7 @@ def _is_requester(ticket: TicketFacts, key: str) -> bool:
 def _answer(orders: Orders, receivers: list[Mailbox], draft: Draft) -> None:
     case, ticket = orders.case, orders.ticket
     message = case.reading.message
-    text = orders.parsed.text
+    text = _public_text(orders)
     draft.changes.append(_entry(orders, "out", "answer", public=True))
     if message.message_id:
         draft.changes.append(ThreadKeys(ticket.number, (KnownId(message.message_id, ticket.number),), ()))
@@ -120,6 +121,16 @@ def _answer(orders: Orders, receivers: list[Mailbox], draft: Draft) -> None:
         values["assignee"] = orders.actor
     draft.touch(ticket, values)  # type: ignore[arg-type]  # the two value types are among those allowed
     draft.event(ticket.number, "answered", orders.actor, to=[box.address for box in receivers])
+
+
+def _public_text(orders: Orders) -> str:
+    """The agent's words; colleagues' own addresses (as in a signature) become the department's (law 6)."""
+    text, book = orders.parsed.text, orders.context.rulebook
+    shown = book.address_of(orders.writer.department.name)
+    for department in book.departments.values():
+        for address in (*(agent.address for agent in department.agents), *department.leads, *department.managers):
+            text = re.sub(rf"(?<![\w.+-]){re.escape(address)}(?![\w-])", shown, text, flags=re.IGNORECASE)
+    return text
 
 
 def _note(orders: Orders, draft: Draft) -> None:

@@ -37,7 +37,7 @@ def first_response(
     seconds, calendar = rulebook.first_response(department.name, priority)
     hours = office_hours(department)
     at = due(hours, opened, seconds, calendar)
-    working = calendar == "office"
+    working = calendar == "office" and bool(department.hours)
     return Promise(
         due=at,
         words=say.duration(seconds, language, working),

@@ -68,8 +68,9 @@ def _refusal(
 ) -> tuple[str, str, str] | None:
     """Code, detail and suggestion of what stops this mail whole; None: nothing does."""
     if parsed.problems:
-        first = parsed.problems[0]
-        return "unknown-command", f"{first.line}: {first.what}", first.suggestion
+        language = context.department(ticket.department).staff_language
+        detail = "\n".join(f"{problem.written}: {command.explain(problem, language)}" for problem in parsed.problems)
+        return "unknown-command", detail, next((p.suggestion for p in parsed.problems if p.suggestion), "")
     names = {item.name for item in parsed.commands}
     if not _may_act(case, context, ticket, names):
         return "not-yours", ticket.assignee, "#take"

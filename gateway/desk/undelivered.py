@@ -28,7 +28,7 @@ def undelivered(failure: Undelivered, ticket: TicketFacts, context: DeskContext,
                     "recipient": failure.recipient,
                     "reply": failure.reply,
                     "text": words[:2000] if failure.kind == "answer" else "",
-                    "gave_up": failure.reply.startswith("4") or not failure.reply,
+                    "gave_up": not failure.reply.startswith("5"),
                 },
                 thread=ticket.thread_ids,
             )

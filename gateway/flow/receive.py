@@ -21,6 +21,7 @@ from gateway.store.store import OutboxRef, Store, StoreUnavailable
 GROUP = 50
 SLOW_GROUP = 4
 PAUSE = 1.0  # seconds between tries while the store is unavailable
+Written = Future[tuple[OutboxRef, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,7 @@ class Tools:
     now: Callable[[], datetime]
     read_in_child: Callable[[bytes], Message]  # raises when the child died, stalled or ran out of memory
     decided: Callable[[int], None] = lambda _: None  # told how many mails were written: wakes the senders
+    count: Callable[[str, float], None] = lambda *_: None  # told each outcome and the seconds it took
 
 
 class Desk:
@@ -141,7 +143,7 @@ class Desk:
         tools.store.unclaim([thought.intake.id for thought in later])
         commits = self._decided(thoughts, current, now)
         futures = [(thought, commit, tools.store.commit(commit)) for thought, commit in commits]
-        done = sum(self._settle(thought, commit, future) for thought, commit, future in futures)
+        done = self._settled(futures, started)
         log.group(len(claimed), done, perf_counter() - started)
         if done:
             tools.decided(sum(len(commit.mails) for _, commit in commits))
@@ -184,7 +186,19 @@ class Desk:
             commits.append((thought, commit))
         return commits
 
-    def _settle(self, thought: Thought, commit: Commit, future: Future[tuple[OutboxRef, ...]]) -> bool:
+    def _settled(self, futures: Sequence[tuple[Thought, Commit, Written]], started: float) -> int:
+        """Waits for a group's commits; how many hold. Raises StoreUnavailable after all have been looked at."""
+        done, unavailable = 0, None
+        for thought, commit, future in futures:
+            try:
+                done += self._settle(thought, commit, future, started)
+            except StoreUnavailable as error:
+                unavailable = error
+        if unavailable is not None:
+            raise unavailable
+        return done
+
+    def _settle(self, thought: Thought, commit: Commit, future: Written, started: float) -> bool:
         intake = thought.intake
         try:
             future.result()
@@ -201,6 +215,7 @@ class Desk:
             return False
         for verdict in commit.decision.verdicts:
             log.decided(intake.id, verdict.outcome.value, verdict.ticket, verdict.door)
+            self._tools.count(verdict.outcome.value, perf_counter() - started)
         return True
 
     def _failed(self, intake: Intake, reason: str) -> None:

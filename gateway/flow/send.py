@@ -30,9 +30,10 @@ class Sending:
         now: Callable[[], datetime],
         retry: Retry,
         spread: Callable[[], float],
+        count: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._store, self._transmit, self._current = store, transmit, current
-        self._now, self._retry, self._spread = now, retry, spread
+        self._now, self._retry, self._spread, self._count = now, retry, spread, count
         self._news = threading.Event()
 
     def wake(self) -> None:
@@ -60,6 +61,7 @@ class Sending:
         failed = self._store.mark_sent(results, self._now(), self._retry, self._spread).result()
         for result in results:
             mail = by_id[result.outbox_id]
+            self._count(result.sent.value)
             log.sent(
                 mail.id, mail.kind, mail.ticket, mail.recipient, result.sent.value, result.reply, mail.attempts + 1
             )

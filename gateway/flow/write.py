@@ -3,18 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from gateway import log
 from gateway.flow.current import Current
 from gateway.mail.compose import compose
-from gateway.model import Commit, Decision, Json, KnownId, Notice, OutMail, ThreadKeys
+from gateway.model import Commit, Decision, Event, Json, KnownId, Notice, OutMail, ThreadKeys
 
 
-def write_mails(decision: Decision, current: Current, now: datetime) -> tuple[OutMail, ...]:
-    """Every notice of the decision, rendered and composed."""
-    return tuple(_write(notice, current, now) for notice in decision.notices)
+@dataclass(frozen=True, slots=True)
+class Written:
+    """The mails of a decision, and events for those to whom none can be written."""
+
+    mails: tuple[OutMail, ...]
+    events: tuple[Event, ...]
+
+
+def write_mails(decision: Decision, current: Current, now: datetime) -> Written:
+    """Every notice of the decision, rendered and composed. An address that cannot stand in a mail costs that mail
+    alone: the ticket tells of it."""
+    mails, events = [], []
+    for notice in decision.notices:
+        try:
+            mails.append(_write(notice, current, now))
+        except ValueError as error:
+            log.fault("compose", f"{notice.kind} for ticket {notice.ticket}: {error}")
+            data: dict[str, Json] = {"mail": notice.kind, "recipient": notice.to.address, "reason": str(error)}
+            events.append(Event(notice.ticket, "unwritable", "gateway", data))
+    return Written(tuple(mails), tuple(events))
 
 
 def _write(notice: Notice, current: Current, now: datetime) -> OutMail:
@@ -36,13 +53,15 @@ def commit_of(
     facts: Mapping[str, Json] | None = None,
 ) -> Commit:
     """What the store is asked to write: the decision, its mails, and their Message-IDs as ours."""
-    mails = write_mails(decision, current, now)
-    keys = tuple(ThreadKeys(mail.ticket, (KnownId(mail.message_id, mail.ticket, own=True),), ()) for mail in mails)
+    written = write_mails(decision, current, now)
+    keys = tuple(
+        ThreadKeys(mail.ticket, (KnownId(mail.message_id, mail.ticket, own=True),), ()) for mail in written.mails
+    )
     return Commit(
         intake_id=intake_id,
         digest=digest,
-        decision=replace(decision, changes=(*decision.changes, *keys)),
-        mails=mails,
+        decision=replace(decision, changes=(*decision.changes, *keys, *written.events)),
+        mails=written.mails,
         at=now,
         facts=facts or {},
         took_number=took,
