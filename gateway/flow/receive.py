@@ -142,7 +142,8 @@ class Desk:
         thoughts, later = _compatible(self._understood(claimed, read, current, now))
         tools.store.unclaim([thought.intake.id for thought in later])
         commits = self._decided(thoughts, current, now)
-        futures = [(thought, commit, tools.store.commit(commit)) for thought, commit in commits]
+        written = tools.store.commit_many([commit for _, commit in commits])
+        futures = [(thought, commit, future) for (thought, commit), future in zip(commits, written, strict=True)]
         done = self._settled(futures, started)
         log.group(len(claimed), done, perf_counter() - started)
         if done:
@@ -173,8 +174,7 @@ class Desk:
                     decision,
                     current,
                     now,
-                    intake_id=thought.intake.id,
-                    digest=thought.reading.message.digest,
+                    thought=thought,
                     took=took,
                     facts=snapshot(thought, known),
                 )

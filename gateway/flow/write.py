@@ -8,8 +8,9 @@ from datetime import datetime
 
 from gateway import log
 from gateway.flow.current import Current
+from gateway.flow.think import Thought
 from gateway.mail.compose import compose
-from gateway.model import Commit, Decision, Event, Json, KnownId, Notice, OutMail, ThreadKeys
+from gateway.model import Commit, Decision, Event, Json, Notice, OutMail
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,22 +48,20 @@ def commit_of(
     current: Current,
     now: datetime,
     *,
-    intake_id: int | None = None,
-    digest: str = "",
+    thought: Thought | None = None,
     took: int = 0,
     facts: Mapping[str, Json] | None = None,
 ) -> Commit:
-    """What the store is asked to write: the decision, its mails, and their Message-IDs as ours."""
+    """What the store is asked to write: the decision and its mails. Without a thought: a tick."""
     written = write_mails(decision, current, now)
-    keys = tuple(
-        ThreadKeys(mail.ticket, (KnownId(mail.message_id, mail.ticket, own=True),), ()) for mail in written.mails
-    )
     return Commit(
-        intake_id=intake_id,
-        digest=digest,
-        decision=replace(decision, changes=(*decision.changes, *keys, *written.events)),
+        intake_id=thought.intake.id if thought else None,
+        digest=thought.reading.message.digest if thought else "",
+        decision=replace(decision, changes=(*decision.changes, *written.events)),
         mails=written.mails,
         at=now,
         facts=facts or {},
         took_number=took,
+        strict_repeat=thought is not None and not thought.reading.message.message_id,
+        source=thought.intake.source.value if thought else "",
     )
