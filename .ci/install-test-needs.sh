@@ -15,7 +15,6 @@ need postfix postfix
 need openssl openssl
 need swaks swaks
 need systemd systemd-analyze
-need chromium chromium
 
 [ ${#missing[@]} -gt 0 ] || exit 0
 

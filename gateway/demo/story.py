@@ -247,12 +247,13 @@ class Story:
         )
         ticket: dict[str, Any] = json.loads(done.stdout)
         lines = []
-        events = [e for e in ticket["events"] if (e.get("data") or {}).get("evidence")]
-        if events:
-            lines.append(f"evidence: {events[-1]['data']['evidence']}")
-        for decision in ticket.get("decisions", [])[-1:]:
-            for fired in decision.get("rules") or []:
-                lines.append(f"rules: {json.dumps(fired, ensure_ascii=False)[:160]}")
+        known = [d["facts"] for d in ticket.get("decisions", []) if "evidence" in (d.get("facts") or {})]
+        if known:
+            lines.append(f"evidence of its last mail: E{known[-1]['evidence']}, {known[-1]['evidence_reason']}")
+        decided = [d for d in ticket.get("decisions", []) if d.get("rules")]
+        for routed in decided[0]["rules"][:1] if decided else []:
+            named = [f"{fired['rule']} ({fired['place']})" for fired in routed if fired.get("set")]
+            lines.append(f"decided by the rules: {', '.join(named)}")
         return lines
 
     # --- looking ---
