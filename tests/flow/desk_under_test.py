@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from email.message import Message as StdMessage
+from functools import lru_cache
 from pathlib import Path
 
 from gateway.build import RULE_ENDINGS, TEMPLATE_ENDINGS, shipped
@@ -49,6 +50,13 @@ class Mail:
         return str(self.message.get(name, ""))
 
 
+@lru_cache(maxsize=8)
+def _loaded(rule_files: tuple[tuple[str, str], ...]) -> Current:
+    """Rules and templates are frozen: compiled once for all desks of a run."""
+    fixed = Fixed(DESK, KEYS, Caps(), ReadLimits())
+    return load_current(fixed, dict(rule_files), read_folder(shipped("templates"), TEMPLATE_ENDINGS))
+
+
 class DeskUnderTest:
     """Feeds mail in, lets the desk settle, hands out what was sent."""
 
@@ -65,16 +73,14 @@ class DeskUnderTest:
         self.now = start
         fixed = Fixed(DESK, KEYS, caps or Caps(), ReadLimits(), authserv_ids)
         rule_files = rules or read_folder(shipped("rules"), RULE_ENDINGS)
-        self.current: Current = load_current(fixed, rule_files, read_folder(shipped("templates"), TEMPLATE_ENDINGS))
+        self.current: Current = replace(_loaded(tuple(sorted(rule_files.items()))), fixed=fixed)
         url = url or f"sqlite:///{folder / 'desk.sqlite'}"
         migrate(url, shipped("migrations"))
         self.store: Store = open_store(url, folder)
         self.refuse: dict[str, SendResult] = {}
         self.mails: list[Mail] = []
         self.desk = Desk(Tools(self.store, lambda: self.current, lambda: self.now, self._in_child))
-        self.sending = Sending(
-            self.store, self._transmit, lambda: self.current, lambda: self.now, Retry(), lambda: 1.0
-        )
+        self.sending = Sending(self.store, self._transmit, lambda: self.current, lambda: self.now, Retry(), lambda: 1.0)
 
     def _in_child(self, raw: bytes):  # type: ignore[no-untyped-def]
         return read_message(raw, ReadLimits())
