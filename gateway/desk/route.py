@@ -17,7 +17,7 @@ from gateway.desk.departments import NORMAL
 from gateway.desk.rulebook import ROLES, CompiledRule, Rulebook
 from gateway.model import Envelope, Json, Reading, address_key
 
-_FIRST_WINS = ("department", "priority", "template", "survey", "quarantine", "language")
+_FIRST_WINS = ("department", "priority", "survey", "quarantine", "language")
 DOOR = "door"  # in `set_by`: the mail was addressed to the department
 
 
@@ -32,14 +32,13 @@ class RuleTrace(NamedTuple):
 
 @dataclass(frozen=True)
 class Routed:
-    """What the rules say. `language` and `template` are "" where no rule sets one."""
+    """What the rules say. `language` is "" where no rule sets one."""
 
     department: str
     priority: str
     tags: tuple[str, ...]
     notify: tuple[str, ...]  # addresses, lower case
     language: str
-    template: str
     survey: bool
     quarantine: bool
     stopped_by: str  # "rules.yaml:12 name" of the rule that ended the search, or ""
@@ -76,7 +75,6 @@ def route(rulebook: Rulebook, reading: Reading, envelope: Envelope, door: str, o
             dict.fromkeys(address for word in run.notify for address in _people(rulebook, department.name, word))
         ),
         language=run.fields.get("language", ""),
-        template=run.fields.get("template", ""),
         survey=run.fields["survey"],
         quarantine=run.fields.get("quarantine", False),
         stopped_by=run.stopped_by,

@@ -88,12 +88,6 @@ def _header_name(value: str) -> str:
     return value
 
 
-def _template(value: str) -> str:
-    if not re.match(r"[a-z0-9][a-z0-9-]{0,39}\Z", value):
-        raise ValueError(f"must be the name of a template such as complaint-received, got {quoted(value)}")
-    return value
-
-
 def _phrase(value: str) -> str:
     Lexicon().add(value)
     return value
@@ -224,7 +218,6 @@ class Effect(Shape):
     department: Identifier | None = None
     priority: Identifier | None = None
     tags: Texts = []
-    template: Annotated[Text, AfterValidator(_template)] | None = None
     notify: Texts = []
     survey: Flag | None = None
     quarantine: Flag | None = None

@@ -44,7 +44,6 @@ class Rulebook:
     lists: Mapping[str, tuple[str, ...]]
     form_senders: tuple[str, ...]  # patterns: contact forms whose Reply-To is the customer
     observers: tuple[str, ...]  # whom rules may notify beside agents, leads and managers
-    templates: frozenset[str]  # that rules ask for
     timezone: str
     digest: str
     texts: Texts = field(repr=False)
@@ -111,7 +110,6 @@ def load_rulebook(files: Mapping[str, str]) -> Rulebook:
         lists=lists,
         form_senders=tuple(pattern for _, _, pattern in read.listed("form_senders")),
         observers=observers,
-        templates=frozenset(rule.effect.template for rule in rules if rule.effect.template),
         timezone=timezone,
         digest=digest_of(files),
         texts=texts,

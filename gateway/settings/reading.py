@@ -40,13 +40,10 @@ class Settings:
     authserv_ids: frozenset[str] = frozenset()
     list_ids: frozenset[str] = frozenset()
     spam_threshold: float = 0.0  # 0: spam scores are not looked at
-    alarm_command: tuple[str, ...] = ()
-    alarm_address: str = ""
     clock_speed: float = 1.0
     clock_start: datetime | None = None
     log_format: str = "kv"
     log_level: str = "info"
-    timezone: str = "UTC"
 
 
 def read_settings(path: Path, environ: Mapping[str, str]) -> Settings:
@@ -81,7 +78,6 @@ class _Reader:
     def settings(self) -> Settings:
         w = self.written
         state = self.base / w.state_dir
-        alarm = w.alarm_address or ""
         made = Settings(
             state_dir=state,
             desk=self.section(Desk, w.desk, ("desk",)),
@@ -102,13 +98,10 @@ class _Reader:
             authserv_ids=frozenset(name.strip().lower() for name in w.authserv_ids),
             list_ids=frozenset(name.strip().strip("<>").lower() for name in w.list_ids),
             spam_threshold=w.spam_threshold,
-            alarm_command=tuple(w.alarm_command),
-            alarm_address=alarm,
             clock_speed=w.clock_speed,
             clock_start=w.clock_start,
             log_format=w.log_format,
             log_level=w.log_level,
-            timezone=w.timezone,
         )
         self.check(made)
         if self.problems:

@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal, get_origin, get_type_hints
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, create_model
 
-from gateway.desk.rule_models import Address, Zone, duration, size
+from gateway.desk.rule_models import Address, duration, size
 from gateway.options import KIB, Caps, Desk, ImapMailbox, Listen, ReadLimits, Relay, Retry
 from gateway.strictyaml import Text, quoted
 
@@ -164,13 +164,10 @@ _TOP: dict[str, Any] = {
     "authserv_ids": (list[Text], []),
     "list_ids": (list[Text], []),
     "spam_threshold": (Annotated[float, Field(ge=0)], 0.0),
-    "alarm_command": (list[Text], []),
-    "alarm_address": (Address | None, None),
     "clock_speed": (Annotated[float, Field(gt=0, le=100_000)], 1.0),
     "clock_start": (Annotated[Text, AfterValidator(_instant)] | None, None),
     "log_format": (Literal["kv", "json"], "kv"),
     "log_level": (Literal["debug", "info", "warning", "error"], "info"),
-    "timezone": (Zone, "UTC"),
 }
 SettingsFile: type[Section] = create_model("SettingsFile", __base__=Section, **_TOP)
 """The top of gateway.yaml."""

@@ -131,14 +131,14 @@ def test_first_rule_wins_and_unions_grow() -> None:
     rules = """
   - {name: A, when: {subject: lỗi}, then: {priority: critical, tags: [a, b], notify: [ceo@p.example]}}
   - {name: B, when: {subject: lỗi}, then: {department: tech, priority: normal, tags: [b, c], notify: [s@p.example]}}
-  - {name: C, when: {department: tech}, then: {tags: [d], language: en, template: tech-received}}
+  - {name: C, when: {department: tech}, then: {tags: [d], language: en}}
   - {name: D, when: {tag: c, priority: critical}, then: {quarantine: true}}
 """
     routed = decide(rules, reading("lỗi rồi"))
     assert (routed.department, routed.priority, routed.language) == ("tech", "critical", "en")
     assert routed.tags == ("a", "b", "c", "d", "seen")
     assert routed.notify == ("ceo@p.example", "s@p.example")
-    assert (routed.template, routed.quarantine, routed.survey) == ("tech-received", True, False)
+    assert (routed.quarantine, routed.survey) == (True, False)
     assert routed.set_by["priority"] == "rules.yaml:3 A"
     assert routed.set_by["department"] == "rules.yaml:4 B"
     assert routed.set_by["tags"] == "rules.yaml:3 A, rules.yaml:4 B, rules.yaml:5 C, rulebook.yaml:12 last"
@@ -154,7 +154,7 @@ def test_first_rule_wins_and_unions_grow() -> None:
             "place": "rules.yaml:4",
             "set": {"department": "tech", "tags": ["c"], "notify": ["s@p.example"]},
         },
-        {"rule": "C", "place": "rules.yaml:5", "set": {"template": "tech-received", "language": "en", "tags": ["d"]}},
+        {"rule": "C", "place": "rules.yaml:5", "set": {"language": "en", "tags": ["d"]}},
         {"rule": "D", "place": "rules.yaml:6", "set": {"quarantine": True}},
         {"rule": "last", "place": "rulebook.yaml:12", "set": {"tags": ["seen"]}},
     ]
