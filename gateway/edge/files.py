@@ -40,11 +40,12 @@ def _text(path: Path) -> str:
         return octets.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = octets[: error.start].count(b"\n") + 1
-        raise FolderProblem(f"{path}:{line}: not UTF-8 (octet {octets[error.start]:#04x}); save the file as UTF-8") from error
+        what = f"not UTF-8 (octet {octets[error.start]:#04x}); save the file as UTF-8"
+        raise FolderProblem(f"{path}:{line}: {what}") from error
 
 
 def read_still(root: Path, endings: tuple[str, ...], wait: float = 1.0) -> dict[str, str]:
-    """As `read_folder`, but only once two readings `wait` seconds apart agree; raises FolderProblem if they never do."""
+    """As `read_folder`, once two readings `wait` seconds apart agree; raises FolderProblem if they never do."""
     before = read_folder(root, endings)
     for _ in range(10):
         time.sleep(wait)
@@ -81,7 +82,7 @@ def write_atomic(path: Path, octets: bytes, mode: int = 0o600) -> None:
 
 
 class LastGood:
-    """The last good rules and templates, kept in the state folder so that a bad file and a reboot never mean no mail."""
+    """The last good rules and templates, kept in the state folder: a bad file plus a reboot never means no mail."""
 
     def __init__(self, path: Path) -> None:
         self._path = path

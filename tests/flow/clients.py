@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from email.utils import format_datetime, getaddresses
 from datetime import datetime
+from email.utils import format_datetime, getaddresses
 
 from tests.flow.desk_under_test import Mail
 
@@ -27,11 +27,20 @@ def mail(
     lines += [f"Date: {format_datetime(date)}"] if date else []
     lines += [f"Message-ID: {message_id}"] if message_id else []
     lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
-    lines += ["MIME-Version: 1.0", "Content-Type: text/plain; charset=utf-8", "Content-Transfer-Encoding: 8bit", "", body, ""]
+    lines += [
+        "MIME-Version: 1.0",
+        "Content-Type: text/plain; charset=utf-8",
+        "Content-Transfer-Encoding: 8bit",
+        "",
+        body,
+        "",
+    ]
     return "\n".join(lines).replace("\r\n", "\n").replace("\n", "\r\n").encode()
 
 
-def reply(to: Mail, *, sender: str, body: str, message_id: str, quote: bool = True, date: datetime | None = None) -> bytes:
+def reply(
+    to: Mail, *, sender: str, body: str, message_id: str, quote: bool = True, date: datetime | None = None
+) -> bytes:
     """A reply to a mail received: to its Reply-To, with its references and its text quoted below."""
     target = to.header("Reply-To") or to.header("From")
     references = " ".join(filter(None, (to.header("References"), to.header("Message-ID"))))

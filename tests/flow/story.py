@@ -60,8 +60,12 @@ class Player:
         if spec.get("file"):
             raw = (Path(__file__).parents[1] / spec["file"]).read_bytes()
         self.raws[spec.get("id", "")] = raw
-        rcpt = spec.get("rcpt") or [part.strip() for part in f"{to}, {spec.get('cc', '')}".split(",") if "desk.example" in part]
-        self.last = self.desk.receive(raw, rcpt, mail_from=spec.get("envelope", "sender@x.example"), auth=spec.get("auth"))
+        rcpt = spec.get("rcpt") or [
+            part.strip() for part in f"{to}, {spec.get('cc', '')}".split(",") if "desk.example" in part
+        ]
+        self.last = self.desk.receive(
+            raw, rcpt, mail_from=spec.get("envelope", "sender@x.example"), auth=spec.get("auth")
+        )
 
     def _headers(self, spec: dict[str, Any]) -> dict[str, str]:
         headers = dict(spec.get("headers", {}))
@@ -89,13 +93,13 @@ class Player:
         raw = b"".join(f"{name}: {value}\r\n".encode() for name, value in headers.items()) + raw
         self.raws[spec["id"]] = raw
         auth = address if spec.get("auth") else None
-        self.last = self.desk.receive(
-            raw, [reply_address(received)], mail_from=spec.get("envelope", by), auth=auth
-        )
+        self.last = self.desk.receive(raw, [reply_address(received)], mail_from=spec.get("envelope", by), auth=auth)
 
     def _repeat(self, spec: dict[str, Any]) -> None:
         rcpt = spec["rcpt"]
-        self.last = self.desk.receive(self.raws[spec["id"]], rcpt if isinstance(rcpt, list) else [rcpt], mail_from="x@y.example")
+        self.last = self.desk.receive(
+            self.raws[spec["id"]], rcpt if isinstance(rcpt, list) else [rcpt], mail_from="x@y.example"
+        )
 
     def _time(self, spec: dict[str, float]) -> None:
         self.desk.pass_time(**spec)
