@@ -22,14 +22,15 @@ from gateway.demo.letters import Writer
 from gateway.settings import hash_password
 
 START = "2026-11-23T08:30:00+07:00"  # a Monday, so that the story is the same at any hour
-SPEED = 600
+SPEED = 60  # of the story
+HASTE = 1800  # while it waits for a promise to break
 
 _CONFIG = """\
 # The desk of `make demo`. Every key is in docs/configuration.md.
 state_dir: state
 rules_dir: rules
 maildir: mailboxes          # no relay: what goes out lands here, a Maildir for each person
-clock_speed: {speed}            # demo only: a second is {minutes} minutes
+clock_speed: {speed}             # demo only: a second is a minute
 clock_start: "{start}"
 desk:
   prefix: DEMO
@@ -127,7 +128,6 @@ def prepare(root: Path, agents: list[Writer]) -> Stage:
     stage = Stage(root, _port(2525), _port(2587), _port(8025))
     text = _CONFIG.format(
         speed=SPEED,
-        minutes=SPEED // 60,
         start=START,
         smtp=stage.smtp,
         submission=stage.submission,

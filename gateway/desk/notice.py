@@ -108,8 +108,13 @@ class Writer:
         thread: Sequence[str] = (),
         attachments: tuple[Attachment, ...] = (),
         auto: str = "auto-generated",
+        days: int | None = None,
+        null_sender: bool = False,
     ) -> Notice:
-        """A mail to an agent or manager, answered under a signed address of its own."""
+        """A mail to an agent or manager, answered under a signed address of its own.
+
+        `null_sender`: it tells of a failure, and its own failure must not come back (RFC 5321 §4.5.5).
+        """
         language = self.department.staff_language
         sender = self._sender(language)
         if author_name:
@@ -131,6 +136,8 @@ class Writer:
             references=tuple(thread),
             attachments=attachments,
             staff=True,
+            not_after=self._now + timedelta(days=days) if days else None,
+            null_sender=null_sender,
         )
 
 
@@ -186,12 +193,3 @@ def agent_notices(
         )
         for to in recipients
     ]
-
-
-def staff_of(context: DeskContext, department: Department, assignee: str, besides: str = "") -> list[Mailbox]:
-    """Who is told of a customer's mail: the assignee, else the department's agents, else its leads and managers."""
-    if assignee and context.rulebook.is_agent(assignee) and assignee != besides:
-        return [Mailbox(assignee, context.rulebook.agent_name(assignee))]
-    agents = [Mailbox(agent.address, agent.name) for agent in department.agents]
-    fallback = [Mailbox(address) for address in (*department.leads, *department.managers)]
-    return [box for box in agents or fallback if box.key != besides]

@@ -19,6 +19,21 @@ _HINTS: dict[str, dict[str, str]] = {
         "en": "answered a signed address of ours",
     },
     "evidence-3": {"vi": "đã xác thực đầy đủ", "zh": "已完全验证", "en": "fully authenticated"},
+    "confirm-0": {
+        "vi": "chỉ có dòng From nói rằng thư này do bạn viết, mà dòng From thì ai cũng ghi được.",
+        "zh": "只有发件人一栏表明是您所写，而这一栏任何人都可以填写。",
+        "en": "only the From line says that you wrote it, and anybody can write a From line.",
+    },
+    "confirm-1": {
+        "vi": "thư đến từ tên miền của bạn, nhưng không trả lời vào địa chỉ riêng dành cho bạn.",
+        "zh": "邮件来自您的域名，但没有回复到专门发给您的地址。",
+        "en": "it comes from your domain, but does not answer the address made for you.",
+    },
+    "confirm-2": {
+        "vi": "thư trả lời đúng địa chỉ dành cho bạn, nhưng không có gì chứng minh được gửi từ hộp thư của bạn.",
+        "zh": "邮件回复到了专门发给您的地址，但无法证明是从您的邮箱发出的。",
+        "en": "it answers the address made for you, but nothing proves that it was sent from your mailbox.",
+    },
     "related": {
         "vi": "Có thể thuộc về yêu cầu [{tag}], nhưng người gửi không có trong yêu cầu đó.",
         "zh": "可能属于工单 [{tag}]，但发件人不在该工单中。",

@@ -10,6 +10,7 @@ from gateway.desk import command
 from gateway.desk.case import Case, DeskContext, Draft
 from gateway.desk.notice import Writer
 from gateway.desk.obey import Orders, obey
+from gateway.desk.phrases import hint
 from gateway.desk.place import best_token, resolve
 from gateway.model import (
     Entry,
@@ -136,13 +137,14 @@ def _stage(case: Case, ticket: TicketFacts, writer: Writer, door: str, draft: Dr
             subject=message.subject,
         )
     )
+    why = hint(f"confirm-{int(case.reading.evidence)}", writer.department.staff_language)
     draft.event(ticket.number, "staged", author.key, evidence=case.reading.evidence_reason)
     draft.notices.append(
         writer.to_staff(
             "confirm",
             f"intake:{case.intake.id}",
             author,
-            {"text": case.reading.new_text, "why": case.reading.evidence_reason},
+            {"text": case.reading.new_text, "why": why},
             purpose=Purpose.CONFIRM,
             number=case.intake.id,
             thread=(message.message_id,) if message.message_id else (),

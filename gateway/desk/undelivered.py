@@ -5,15 +5,21 @@ from __future__ import annotations
 from datetime import datetime
 
 from gateway.desk.case import DeskContext, Draft
-from gateway.desk.notice import Writer, staff_of
-from gateway.model import Decision, TicketFacts, Undelivered
+from gateway.desk.notice import Writer
+from gateway.desk.people import staff_of
+from gateway.model import BounceSeen, Decision, Mailbox, TicketFacts, Undelivered
 
 
 def undelivered(failure: Undelivered, ticket: TicketFacts, context: DeskContext, now: datetime) -> Decision:
-    """One notice to the assignee or the department; a failed staff mail is told to the others of the department."""
+    """One notice to the assignee or the department; a failed staff mail is told to the others of the department.
+
+    What the gateway itself wrote to a customer (most often the acknowledgement of a forged sender) is only recorded.
+    """
     draft = Draft(next_number=0)
     writer = Writer(context, ticket.number, ticket.department, ticket.subject, now)
-    told = staff_of(context, writer.department, "" if failure.staff else ticket.assignee, failure.recipient.lower())
+    told = _told(failure, ticket, context, writer)
+    if _hard(failure):
+        draft.changes.append(BounceSeen(failure.recipient, True, now))
     draft.event(
         ticket.number, "undelivered", "gateway", recipient=failure.recipient, reply=failure.reply, mail=failure.kind
     )
@@ -31,6 +37,20 @@ def undelivered(failure: Undelivered, ticket: TicketFacts, context: DeskContext,
                     "gave_up": not failure.reply.startswith("5"),
                 },
                 thread=ticket.thread_ids,
+                null_sender=True,
             )
         )
     return draft.decision(context.rulebook.digest)
+
+
+def _told(failure: Undelivered, ticket: TicketFacts, context: DeskContext, writer: Writer) -> list[Mailbox]:
+    if not failure.staff and failure.kind != "answer":
+        return []
+    failed = failure.recipient.lower()
+    told = staff_of(context, writer.department, "" if failure.staff else ticket.assignee, failed)
+    return [box for box in told if box.key != failed]
+
+
+def _hard(failure: Undelivered) -> bool:
+    """Refused for good because of the address, not of what the mail holds (5.7: policy; RFC 3463 §3.8)."""
+    return not failure.staff and failure.reply.startswith("5") and " 5.7." not in f" {failure.reply[3:]}"
