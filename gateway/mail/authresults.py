@@ -10,6 +10,9 @@ Received fields without a `from` clause above all of these are hand-overs inside
 Inside that block only fields of exactly a configured authserv-id count, compared without regard to case; a field
 without an authserv-id (Microsoft 365) never does.
 
+The border host's own Received field counts too where it is a Postfix's and names a login ("Authenticated sender",
+`smtpd_sasl_authenticated_header`): that is `auth=pass` with this login.
+
 What they say. One verdict per method: if fields disagree on a method, that method says nothing. SPF alone never counts.
 """
 
@@ -26,8 +29,16 @@ _MOST_FIELDS = 20
 _LONGEST = 16 * 1024
 _QUOTED_EQUALS = "\x00"  # an "=" that stood inside a quoted string separates nothing
 
+_ID = re.compile(r'\s*(?:"([^"\\]+)"|([^\s;"()\\]+))(?=[\s;]|\Z)')
 _BY = re.compile(r"(?:^|\s)by\s+([^\s;()]+)", re.IGNORECASE)
 _FROM = re.compile(r"^\s*from\s+([^\s;()]+)(?:\s*\(\s*([^()\s\[]*)[^()]*\))?", re.IGNORECASE)
+# as Postfix writes it, from the first word on: what a client says (HELO) stands in the first word alone, without
+# blanks and parentheses, so no client can write the comment with the login
+_COMMENT = r"\((?:[^()]|\([^()]*\))*\)"
+_LOGIN = re.compile(
+    rf"\s*from\s+[^\s()]+\s+{_COMMENT}(?:\s+{_COMMENT}){{0,4}}?\s+\(Authenticated sender: ([^\s()]+)\)"
+    r"\s+by\s+[^\s;()]+\s+\([^()]*\)\s+with\s+(?:E|UTF8)SMTPS?A\s+id\s"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +73,33 @@ def read_results(value: str) -> Results | None:
 def trusted_results(headers: Iterable[tuple[str, str]], authserv_ids: frozenset[str]) -> tuple[Results, ...]:
     """The fields that count, by the rule above."""
     ids = frozenset(name.lower() for name in authserv_ids if name)
-    fields = (read_results(value) for value in _border_block(headers, ids))
+    values = (value for name, value in _border_block(headers, ids) if name == "authentication-results")
+    fields = (read_results(value) for value in values if _plain_id(value) in ids)
     return tuple(field for field in fields if field and field.authserv_id.lower() in ids)[:_MOST_FIELDS]
 
 
-def vouched(headers: Iterable[tuple[str, str]], author: str, authserv_ids: frozenset[str]) -> str:
+def _plain_id(value: str) -> str:
+    """The authserv-id where it stands first, whole and without a comment before it, as our own hosts write it.
+
+    What else the grammar allows is how a forged field gets past a border host that looks for its own id.
+    """
+    match = _ID.match(value[:_LONGEST])
+    return (match.group(1) or match.group(2)).lower() if match else ""
+
+
+def border_login(headers: Iterable[tuple[str, str]], authserv_ids: frozenset[str]) -> str:
+    """Who logged in at our border host, as its Postfix wrote into its own Received field; "" if nobody."""
+    ids = frozenset(name.lower() for name in authserv_ids if name)
+    lines = [value for name, value in _border_block(headers, ids) if name == "received"]
+    match = _LOGIN.match(lines[-1][:_LONGEST]) if lines else None
+    return match.group(1) if match else ""
+
+
+def vouched(headers: Sequence[tuple[str, str]], author: str, authserv_ids: frozenset[str]) -> str:
     """How a host of ours vouches for the author's address: "dmarc=pass", "dkim=pass", "auth=pass", or ""."""
     by_method: dict[str, list[MethodResult]] = {}
+    if login := border_login(headers, authserv_ids):
+        by_method["auth"] = [MethodResult("auth", "pass", {"smtp.auth": login})]
     for field in trusted_results(headers, authserv_ids):
         for result in field.results:
             by_method.setdefault(result.method, []).append(result)
@@ -116,12 +147,13 @@ def _address(value: str) -> str:
     return value.strip().removeprefix("<").removesuffix(">")
 
 
-def _border_block(headers: Iterable[tuple[str, str]], ids: frozenset[str]) -> Iterator[str]:
+def _border_block(headers: Iterable[tuple[str, str]], ids: frozenset[str]) -> Iterator[tuple[str, str]]:
+    """The Authentication-Results that count, and the Received field of the border (the last one given)."""
     seen: set[str] = set()
     beyond = False
     for name, value in headers:
         if name == "authentication-results":
-            yield value
+            yield name, value
         elif name == "received":
             by = _BY.search(value[:_LONGEST])
             origin = _FROM.match(value[:_LONGEST])
@@ -132,6 +164,8 @@ def _border_block(headers: Iterable[tuple[str, str]], ids: frozenset[str]) -> It
                 return
             seen.add(host)
             beyond = not _is_ours(origin, ids)
+            if beyond:
+                yield name, value
 
 
 def _is_ours(origin: re.Match[str] | None, ids: frozenset[str]) -> bool:

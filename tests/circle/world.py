@@ -1,0 +1,407 @@
+"""The world of the circle: a Postfix set up as docs/postfix.md says, a Dovecot with everybody's mailboxes, real daemons.
+
+People have a mailbox of their local part at Dovecot, whatever their domain. What is sent and read here goes over real
+SMTP and IMAP; what the desk knows is read from its own database, as `gateway show` does.
+"""
+
+from __future__ import annotations
+
+import email
+import email.policy
+import os
+import re
+import signal
+import smtplib
+import ssl
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from email.header import Header, decode_header, make_header
+from email.message import EmailMessage
+from email.utils import getaddresses, make_msgid
+from pathlib import Path
+from typing import Any
+
+from gateway.settings import hash_password
+from gateway.store.store import Store, open_store
+from tests.circle.milter import VerdictMilter
+from tests.servers.dovecot import PASSWORD, Dovecot
+from tests.servers.ports import free_port, wait_for_greeting
+from tests.servers.postfix import Postfix
+
+PAGE = Path(__file__).parents[2] / "docs" / "postfix.md"
+PATIENCE = 40.0  # seconds for anything to happen
+QUIET = 1.5  # seconds in which something that must not happen would have happened
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody with a mailbox at Dovecot, named as the local part of the address."""
+
+    address: str
+    name: str = ""
+    password: str = PASSWORD
+
+    @property
+    def mailbox(self) -> str:
+        return self.address.partition("@")[0].partition("+")[0]
+
+
+HUNG = Person("hung@people.desk.example", "Lê Mạnh Hùng")
+THAO = Person("thao@people.desk.example", "Phạm Thị Thu Thảo")
+BOSS = Person("truongphong@people.desk.example", "Trưởng phòng")
+BAO = Person("bao@people.desk.example", "Đỗ Gia Bảo")
+CHI = Person("chi@people.desk.example", "Vũ Linh Chi")
+GATEWAY = Person("gateway@desk.example")
+PEOPLE = (HUNG, THAO, BOSS, BAO, CHI)
+
+
+class Letter:
+    """One mail as its receiver has it."""
+
+    def __init__(self, raw: bytes) -> None:
+        self.raw = raw
+        self._fields = email.message_from_bytes(raw, policy=email.policy.compat32)
+        parsed = email.message_from_bytes(raw, policy=email.policy.default)
+        assert isinstance(parsed, EmailMessage)
+        self.message = parsed
+
+    @property
+    def text(self) -> str:
+        body = self.message.get_body(("plain",))
+        return str(body.get_content()).replace("\r\n", "\n") if body is not None else ""
+
+    @property
+    def subject(self) -> str:
+        return self.header("Subject")
+
+    def header(self, name: str) -> str:
+        """Decoded and unfolded. (The stdlib's newer policies put blanks between the encoded words of a name.)"""
+        value = self._fields.get(name, "")
+        if isinstance(value, Header):  # octets that are not ASCII
+            return str(value)
+        return str(make_header(decode_header(re.sub(r"\r?\n(?=[ \t])", "", value))))
+
+    @property
+    def answer_to(self) -> str:
+        """Where a mail client sends the reply."""
+        return getaddresses([str(self._fields.get("Reply-To") or self._fields.get("From"))])[0][1]
+
+    @property
+    def returns_to(self) -> str:
+        """The envelope sender, "" for the null one: where automatic answers go (RFC 3834 §4)."""
+        return self.header("Return-Path").strip().strip("<>")
+
+    @property
+    def files(self) -> dict[str, bytes]:
+        found: dict[str, bytes] = {}
+        for part in self.message.walk():
+            if part.get_filename():
+                octets = part.get_payload(decode=True)
+                found[str(part.get_filename())] = octets if isinstance(octets, bytes) else b""
+        return found
+
+    def __repr__(self) -> str:
+        return f"<{self.header('From')} to {self.header('To')}: {self.subject}>"
+
+
+def write(
+    writer: Person,
+    to: str,
+    subject: str,
+    text: str,
+    *,
+    headers: Mapping[str, str] | None = None,
+    file: tuple[str, str, bytes] | None = None,
+) -> bytes:
+    """A new mail; `file` is (name, type, octets)."""
+    mail = EmailMessage(policy=email.policy.SMTP)
+    mail["From"] = f"{writer.name} <{writer.address}>" if writer.name else writer.address
+    mail["To"] = to
+    mail["Subject"] = subject
+    mail["Message-ID"] = make_msgid(domain=writer.address.rpartition("@")[2])
+    for name, value in (headers or {}).items():
+        mail[name] = value
+    mail.set_content(text)
+    if file is not None:
+        name, kind, octets = file
+        major, _, minor = kind.partition("/")
+        mail.add_attachment(octets, maintype=major, subtype=minor, filename=name)
+    return mail.as_bytes()
+
+
+def answer(writer: Person, letter: Letter, text: str, **options: Any) -> bytes:
+    """A reply as mail clients make it: threaded, the whole mail quoted below an attribution line."""
+    references = f"{letter.header('References')} {letter.header('Message-ID')}".strip()
+    threading = {"In-Reply-To": letter.header("Message-ID"), "References": references}
+    quoted = "\n".join("> " + line for line in letter.text.splitlines())
+    return write(
+        writer,
+        letter.answer_to,
+        "Re: " + letter.subject.removeprefix("Re: "),
+        f"{text}\n\nVào T2, 23 thg 11, 2026 vào lúc 09:00 {letter.header('From')} đã viết:\n\n{quoted}\n",
+        headers={**threading, **options.pop("headers", {})},
+        **options,
+    )
+
+
+class Front(Postfix):
+    """A Postfix with the blocks of docs/postfix.md on top of the scaffolding of the private server.
+
+    `desks`: domain → port of its gateway. All mail for box.example goes into the mailbox `support` instead.
+    `smtp_port`: the world's door. `inside_port`: for hosts in mynetworks. `bare_port`: as `inside_port`, but every
+    mark of automatic mail is taken off what passes. `submission_port`: STARTTLS and login.
+    """
+
+    def __init__(self, dovecot: Dovecot, desks: Mapping[str, int]) -> None:
+        super().__init__(dovecot, desk_port=9, domain="nowhere.invalid")
+        self.inside_port, self.bare_port = free_port(), free_port()
+        self.filter = VerdictMilter("mx.desk.example", ("khach.example",))
+        self._auth = str(dovecot.auth_socket)
+        conf = self.directory / "conf"
+        for name in ("sender_login", "header_checks"):
+            (conf / name).write_text(self._block(name))
+        main = self._block("main.cf")
+        routes = ", ".join(f"{{ {domain} = smtp:[127.0.0.1]:{port} }}" for domain, port in desks.items())
+        main = re.sub(r"^transport_maps = .*$", f"transport_maps = inline:{{ {routes} }}", main, flags=re.MULTILINE)
+        main = re.sub(
+            r"^relay_domains = .*$", f"relay_domains = {' '.join(desks)} box.example", main, flags=re.MULTILINE
+        )
+        main += "virtual_alias_maps = inline:{ { @box.example = support@box.example } }\n"
+        (conf / "main.cf").write_text(merged((conf / "main.cf").read_text(), main))
+        (conf / "master.cf").write_text(self._master((conf / "master.cf").read_text()))
+        (conf / "bare_checks").write_text(_BARE_CHECKS)
+
+    def start(self) -> None:
+        self.filter.__enter__()
+        super().start()
+
+    def stop(self) -> None:
+        super().stop()
+        self.filter.__exit__(None, None, None)
+
+    def _block(self, name: str) -> str:
+        found = re.search(rf"^```{re.escape(name)}\n(.*?)^```$", PAGE.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+        assert found, f"docs/postfix.md has no block {name}"
+        return found[1].replace("/etc/postfix/", f"{self.directory}/conf/").replace("private/auth", self._auth)
+
+    def _master(self, base: str) -> str:
+        """The base's own two smtpd services are replaced; the rest stays."""
+        rest = base[base.index("pickup ") :]
+        written = self._block("master.cf").replace("submission inet", f"127.0.0.1:{self.submission_port} inet")
+        return (
+            f"127.0.0.1:{self.smtp_port} inet n - n - - smtpd\n  -o mynetworks=192.0.2.1/32\n"
+            f"  -o smtpd_milters=inet:127.0.0.1:{self.filter.port}\n{written}"
+            f"127.0.0.1:{self.inside_port} inet n - n - - smtpd\n"
+            f"127.0.0.1:{self.bare_port} inet n - n - - smtpd\n  -o cleanup_service_name=bare-cleanup\n"
+            f"bare-cleanup unix n - n - 0 cleanup\n  -o header_checks=regexp:{self.directory}/conf/bare_checks\n{rest}"
+        )
+
+
+_BARE_CHECKS = """\
+/^(Auto-Submitted|X-Auto-Response-Suppress|Precedence|X-Loop|List-[A-Za-z-]+|X-Autoreply|Feedback-ID):/ IGNORE
+"""
+
+
+def merged(base: str, page: str) -> str:
+    """main.cf: what the page sets replaces what the scaffolding sets."""
+    keys = set(re.findall(r"^(\w+) *=", page, re.MULTILINE))
+    kept, dropping = [], False
+    for line in base.splitlines():
+        if not line.startswith((" ", "\t")):
+            dropping = line.partition("=")[0].strip() in keys
+        if not dropping:
+            kept.append(line)
+    return "\n".join([*kept, page])
+
+
+class Post:
+    """Postfix and Dovecot, and what people do with them."""
+
+    def __init__(self, dovecot: Dovecot, front: Front) -> None:
+        self.dovecot, self.front = dovecot, front
+
+    def newcomer(self, name: str = "", domain: str = "khach.example") -> Person:
+        """Somebody with an empty mailbox. Of khach.example our border host says dmarc=pass, of others nothing."""
+        return Person(f"{self.dovecot.fresh_user()}@{domain}", name)
+
+    def send(self, writer: Person, to: str, raw: bytes, *, mail_from: str | None = None, port: int = 0) -> None:
+        """Without a login, at the world's door unless told."""
+        with smtplib.SMTP("127.0.0.1", port or self.front.smtp_port, local_hostname="laptop", timeout=60) as smtp:
+            smtp.sendmail(writer.address if mail_from is None else mail_from, [to], raw, _options(raw))
+
+    def submit(self, writer: Person, to: str, raw: bytes, *, port: int = 0, login: str = "") -> None:
+        """With STARTTLS, verified, and the writer's login: Postfix unless another port is named."""
+        trust = ssl.create_default_context(cafile=str(self.front.ca_file))
+        with smtplib.SMTP("localhost", port or self.front.submission_port, "laptop", timeout=60) as smtp:
+            smtp.starttls(context=trust)
+            smtp.login(login or writer.address, writer.password)
+            smtp.sendmail(writer.address, [to], raw, _options(raw))
+
+    def letters(self, person: Person, folder: str = "INBOX") -> list[Letter]:
+        return [Letter(raw) for raw in self.dovecot.messages(person.mailbox, folder)]
+
+    def wait_letter(self, person: Person, wanted: Callable[[Letter], bool] | str, seconds: float = PATIENCE) -> Letter:
+        """The newest letter that is wanted (or has this in subject or text)."""
+        test = wanted if callable(wanted) else (lambda one: wanted in one.subject or wanted in one.text)
+        found: list[Letter] = []
+
+        def look() -> bool:
+            found[:] = [one for one in self.letters(person) if test(one)]
+            return bool(found)
+
+        eventually(look, lambda: f"{person.address} has {self.letters(person)}\n{self.front.log()[-4000:]}", seconds)
+        return found[-1]
+
+
+def _options(raw: bytes) -> list[str]:
+    return [] if raw.isascii() else ["BODY=8BITMIME"]
+
+
+def eventually(
+    holds: Callable[[], object], told: Callable[[], object] | str = "", seconds: float = PATIENCE, pause: float = 0.1
+) -> None:
+    """Waits for a state; fails with what `told` says."""
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end, f"it did not happen in {seconds} s: {told() if callable(told) else told}"
+        time.sleep(pause)
+
+
+class Desk:
+    """One daemon in a folder of its own. Keeps its state over `stop` and `start`."""
+
+    def __init__(self, folder: Path, domain: str, prefix: str, agents: tuple[Person, ...], smtp_port: int) -> None:
+        self.folder, self.domain, self.prefix, self.agents = folder, domain, prefix, agents
+        self.smtp_port, self.submission_port = smtp_port, free_port()
+        self._http_port = free_port()
+        self.more = ""  # further sections of gateway.yaml
+        self._process: subprocess.Popen[bytes] | None = None
+        self._store: Store | None = None
+        (folder / "rules").mkdir(parents=True)
+
+    def configure(self, front: Front) -> None:
+        people = "".join(f'      - {{address: {a.address}, name: "{a.name}"}}\n' for a in self.agents)
+        rules = _RULES.replace("DOMAIN", self.domain).replace("AGENTS\n", people)
+        (self.folder / "rules" / "rulebook.yaml").write_text(rules, "utf-8")
+        users = [f"{a.address}: {hash_password(a.password, os.urandom(16))}\n" for a in self.agents]
+        (self.folder / "users.yaml").write_text("".join(users), "utf-8")
+        text = _SETTINGS.format(
+            prefix=self.prefix, domain=self.domain, smtp=self.smtp_port, submission=self.submission_port,
+            http=self._http_port, cert=front.directory / "cert.pem", key=front.directory / "cert.key",
+            ca=front.ca_file, relay=front.submission_port, login=GATEWAY.address, password=PASSWORD,
+        )  # fmt: skip
+        self.config.write_text(text + self.more, "utf-8")
+
+    @property
+    def config(self) -> Path:
+        return self.folder / "gateway.yaml"
+
+    def address(self, local: str) -> str:
+        return f"{local}@{self.domain}"
+
+    def start(self) -> None:
+        with (self.folder / "daemon.log").open("ab") as log:
+            command = [sys.executable, "-m", "gateway", "run", "-c", str(self.config)]
+            self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        try:
+            wait_for_greeting(self.smtp_port, b"220", self._process, timeout=60)
+        except RuntimeError as error:
+            raise RuntimeError(f"{error}\n{self.log()}") from error
+
+    def stop(self) -> int | None:
+        """SIGTERM and wait; the exit status."""
+        if self._store is not None:
+            self._store.close()
+            self._store = None
+        process, self._process = self._process, None
+        if process is None:
+            return None
+        process.send_signal(signal.SIGTERM)
+        try:
+            return process.wait(30)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait(10)
+            raise
+
+    def log(self, most: int = 8000) -> str:
+        path = self.folder / "daemon.log"
+        return path.read_text(errors="replace")[-most:] if path.exists() else ""
+
+    @property
+    def store(self) -> Store:
+        if self._store is None:
+            state = self.folder / "state"
+            self._store = open_store(f"sqlite:///{state}/gateway.sqlite", state, lock=False, read_only=True)
+        return self._store
+
+    def tickets(self, requester: Person | None = None) -> list[dict[str, Any]]:
+        rows = list(self.store.tickets({}, self.prefix))
+        return [row for row in rows if requester is None or row["requester"] == requester.address]
+
+    def ticket_of(self, requester: Person) -> dict[str, Any]:
+        """The one ticket of this person, whole, as `gateway show` has it."""
+        rows = self.tickets(requester)
+        assert len(rows) == 1, f"{requester.address} has {rows}\n{self.log()}"
+        found = self.store.ticket(int(rows[0]["number"]))
+        assert found is not None
+        return found
+
+    def outcomes(self, requester: Person) -> list[str]:
+        """The outcome of each message on this person's ticket, in order, with its last reason."""
+        return [f"{made['outcome']}: {made['reasons'][-1]}" for made in self.ticket_of(requester)["decisions"]]
+
+    def events(self, requester: Person, kind: str) -> list[dict[str, Any]]:
+        return [event["data"] for event in self.ticket_of(requester)["events"] if event["kind"] == kind]
+
+    def wait_ticket(self, requester: Person, holds: Callable[[dict[str, Any]], object] = bool) -> dict[str, Any]:
+        """Until this person has one ticket for which this holds."""
+
+        def look() -> bool:
+            rows = self.tickets(requester)
+            return len(rows) == 1 and bool(holds(self.ticket_of(requester)))
+
+        eventually(look, lambda: f"{self.tickets(requester)}\n{self.log()}")
+        return self.ticket_of(requester)
+
+    def at_rest(self) -> bool:
+        """Nothing waits to be handled or sent."""
+        return self.store.waiting()[0] == 0 and self.store.outbox_depth() == 0
+
+
+_SETTINGS = """\
+state_dir: state
+desk: {{prefix: {prefix}, domain: {domain}, bounce_address: bounce@{domain}, name: Công ty Ví Dụ}}
+smtp: {{host: 127.0.0.1, port: {smtp}, hostname: {domain}, tls_cert: {cert}, tls_key: {key}}}
+submission: {{host: 127.0.0.1, port: {submission}, hostname: {domain}, tls_cert: {cert}, tls_key: {key}}}
+submission_users: {{file: users.yaml}}
+relay:
+  host: localhost
+  port: {relay}
+  ca_file: {ca}
+  user: {login}
+  password: {password}
+  hostname: {domain}
+http: {{port: {http}}}
+authserv_ids: [mx.desk.example]
+"""
+
+_RULES = """\
+version: 1
+timezone: Asia/Ho_Chi_Minh
+general_addresses: [hotro@DOMAIN, support@DOMAIN]
+departments:
+  technical:
+    label: {vi: "Phòng Kỹ thuật, Hạ tầng mạng và Chăm sóc khách hàng doanh nghiệp", zh: 技术部, en: Technical Support}
+    addresses: [kythuat@DOMAIN]
+    agents:
+AGENTS
+    escalate_to: [truongphong@people.desk.example]
+rules:
+  - name: Mặc định
+    when: always
+    then: {department: technical}
+"""
