@@ -25,6 +25,7 @@ class NewTicket:
     first: FirstKey | None
     flood: bool = False
     related: int | None = None  # "may belong to"
+    survey: bool = True  # whether its requester is asked once it is closed
 
 
 @dataclass(frozen=True, slots=True)

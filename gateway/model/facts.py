@@ -14,7 +14,7 @@ class Participant:
     address: str
     name: str = ""
     verified: bool = False  # only verified ones receive answers
-    role: str = "author"  # "requester", "author", "cc"
+    role: str = "author"  # "requester", "author", "cc"; "out": left out by an agent
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +79,8 @@ class TicketFacts:
     acknowledged: tuple[str, ...] = ()  # address keys that were sent an acknowledgement
     thread_ids: tuple[str, ...] = ()  # Message-IDs of the last inbound public entries, oldest first, at most 10
     recent: tuple[Entry, ...] = ()  # the last entries, oldest first, at most 5
+    survey: bool = True  # whether its requester is asked once it is closed
+    tags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -230,6 +230,7 @@ def _ticket_row(new: NewTicket, commit: Commit) -> dict[str, Any]:
         "assignee": "",
         "answered": False,
         "department_fixed": False,
+        "survey": new.survey,
         "survey_open": False,
         "flood": new.flood,
         "opened_by": new.requester.key if new.requester else "",

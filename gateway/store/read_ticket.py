@@ -88,6 +88,8 @@ def _facts(row: Row[Any]) -> TicketFacts:
         survey_open=row.survey_open,
         priority=row.priority,
         flood=row.flood,
+        survey=row.survey,
+        tags=tuple(row.tags),
     )
 
 

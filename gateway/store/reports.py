@@ -80,6 +80,7 @@ def ticket(connection: Connection, number: int, prefix: str) -> dict[str, Any] |
         "tags": row.tags,
         "flood": row.flood,
         "answered": row.answered,
+        "survey": row.survey,
         "related": row.related,
         "merged_into": row.merged_into,
         "merged_from": losers,

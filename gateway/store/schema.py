@@ -141,6 +141,7 @@ ticket = _table(
     _column("assignee", sa.Text),
     _column("answered", sa.Boolean),
     _column("department_fixed", sa.Boolean),
+    _column("survey", sa.Boolean),  # whether the requester is asked once it is closed
     _column("survey_open", sa.Boolean),
     _column("flood", sa.Boolean),
     _column("opened_by", sa.Text),  # key of the requester it was opened for; never changes

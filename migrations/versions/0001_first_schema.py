@@ -152,6 +152,7 @@ def upgrade() -> None:
         sa.Column("assignee", sa.Text(), nullable=False),
         sa.Column("answered", sa.Boolean(), nullable=False),
         sa.Column("department_fixed", sa.Boolean(), nullable=False),
+        sa.Column("survey", sa.Boolean(), nullable=False),
         sa.Column("survey_open", sa.Boolean(), nullable=False),
         sa.Column("flood", sa.Boolean(), nullable=False),
         sa.Column("opened_by", sa.Text(), nullable=False),
