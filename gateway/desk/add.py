@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from gateway.desk.acknowledge import acknowledge
 from gateway.desk.case import Case, DeskContext, Draft
-from gateway.desk.notice import Writer, agent_notices, staff_of
+from gateway.desk.notice import Writer, agent_notices
+from gateway.desk.people import OUT, receivers, staff_of
 from gateway.desk.phrases import hint
 from gateway.desk.place import Place, first_key, newcomer, open_refs, unverified
+from gateway.desk.promise import FIRST_RESPONSE, first_response
 from gateway.desk.route import Routed
 from gateway.desk.routed import routed_at
 from gateway.desk.rulebook import Department
@@ -22,12 +26,15 @@ from gateway.model import (
     KnownId,
     Link,
     Mailbox,
+    MeetTarget,
     Merge,
     Outcome,
     Participant,
+    SetTarget,
     Status,
     ThreadKeys,
     TicketFacts,
+    address_key,
 )
 
 MAX_CC = 10
@@ -36,6 +43,9 @@ MAX_CC = 10
 def add_to(case: Case, context: DeskContext, door: str, facts: Facts, found: Place, draft: Draft) -> None:
     """Joins the message to `found.tickets`, which become one: the lowest number."""
     winner, *losers = sorted(found.tickets, key=lambda ticket: ticket.number)
+    if _is_there(case, facts, found, winner, draft):
+        draft.verdict(door, Outcome.DUPLICATE, winner.number, "it came to another door and is on its ticket")
+        return
     held = found.stranger and not case.reading.may_answer
     routed = routed_at(case, context, door, "reply")
     draft.rules.append(routed.fired)
@@ -44,10 +54,12 @@ def add_to(case: Case, context: DeskContext, door: str, facts: Facts, found: Pla
         draft.event(winner.number, "merged", "gateway", from_ticket=context.tag(loser.number), how=found.how)
     draft.changes.append(entry_of(case, context, door, winner.number, found, routed, held=held))
     draft.changes += keys_of(case, facts, winner.number, found)
-    if found.member:
-        draft.changes += participants_of(case, context, door, winner.number)
-    draft.touch(winner, _first_values(case, context, door, found, winner))
+    people = participants_of(case, context, door, winner) if found.member else ()
+    draft.changes += [AddParticipants(winner.number, people)] if people else []
+    values = _first_values(case, context, door, found, winner)
+    draft.touch(winner, {**values, **_carried(winner, losers)})
     what = _status(case, found, winner, losers, held, draft)
+    _answered_already(case, winner, losers, draft)
     draft.event(
         winner.number, "message", case.author_key or "unknown", how=found.how, evidence=case.reading.evidence_reason
     )
@@ -55,7 +67,8 @@ def add_to(case: Case, context: DeskContext, door: str, facts: Facts, found: Pla
     draft.verdict(door, outcome, winner.number, found.how, case.reading.reason, case.reading.evidence_reason)
     if case.intake.quiet:
         return
-    _tell(case, context, winner, found, what, held, draft)
+    department, priority = values.get("department", winner.department), values.get("priority", winner.priority)
+    _tell(case, context, Told(winner, people, str(department), str(priority)), found, what, held, draft)
     if found.stranger and not held:
         acknowledge(
             case,
@@ -85,10 +98,38 @@ def _status(case: Case, found: Place, winner: TicketFacts, losers: list[TicketFa
     return "reply"
 
 
+def _is_there(case: Case, facts: Facts, found: Place, winner: TicketFacts, draft: Draft) -> bool:
+    """Whether this message is on the ticket already: by another door of the same mail, or of a copy seen before."""
+    digest = case.reading.message.digest
+    if any(isinstance(c, Entry) and (c.ticket, c.digest) == (winner.number, digest) for c in draft.changes):
+        return True
+    before = not found.linked or any(entry.digest == digest for entry in winner.recent)
+    return bool(facts.seen_doors) and before and not case.intake.released
+
+
+def _carried(winner: TicketFacts, losers: list[TicketFacts]) -> dict[str, Json]:
+    """What a merge must not lose: who has it in hand, that it was answered, that a person has chosen its department."""
+    values: dict[str, Json] = {}
+    assignee = next((loser.assignee for loser in losers if loser.assignee), "")
+    if assignee and not winner.assignee:
+        values["assignee"] = assignee
+    if not winner.answered and any(loser.answered for loser in losers):
+        values["answered"] = True
+    if not winner.department_fixed and any(loser.department_fixed for loser in losers):
+        values["department_fixed"] = True
+    return values
+
+
+def _answered_already(case: Case, winner: TicketFacts, losers: list[TicketFacts], draft: Draft) -> None:
+    """The thread had its first answer on the ticket that goes: nobody is to be alarmed about it."""
+    if not winner.answered and any(loser.answered for loser in losers):
+        draft.changes.append(MeetTarget(winner.number, FIRST_RESPONSE, case.now))
+
+
 def _first_values(
     case: Case, context: DeskContext, door: str, found: Place, winner: TicketFacts
 ) -> dict[str, Json | FirstKey]:
-    """Requester and department follow the canonical first message, unless a person has set or answered."""
+    """Requester and department follow the canonical first message, unless a person has it in hand."""
     if not found.linked:
         return {}
     own = first_key(case, newcomer(case, context, door))
@@ -103,26 +144,41 @@ def _first_values(
     same = requester is not None and winner.requester is not None and requester.key == winner.requester.key
     if requester is not None and (same or case.reading.evidence >= Evidence.E1):
         values |= {"requester": requester.address, "requester_name": requester.name}
-    if not winner.department_fixed and not winner.answered:
+    if not winner.department_fixed and not winner.answered and not winner.assignee:
         values |= {"department": department, "priority": priority}
     return values
 
 
-def _tell(
-    case: Case, context: DeskContext, winner: TicketFacts, found: Place, what: str, held: bool, draft: Draft
-) -> None:
-    writer = Writer(context, winner.number, winner.department, winner.subject, case.now)
-    hints = hints_of(case, context, writer.department, found, held)
-    told = staff_of(context, writer.department, winner.assignee, case.author_key)
-    also = [
-        p.address for p in winner.participants if p.verified and p.role != "requester" and p.address != case.author_key
-    ]
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the agents' copy is made of: the ticket, who comes with this mail, and where it belongs now."""
+
+    ticket: TicketFacts
+    people: tuple[Participant, ...]
+    department: str
+    priority: str
+
+    @property
+    def moved(self) -> bool:
+        return self.department != self.ticket.department
+
+
+def _tell(case: Case, context: DeskContext, about: Told, found: Place, what: str, held: bool, draft: Draft) -> None:
+    ticket = about.ticket
+    writer = Writer(context, ticket.number, about.department, ticket.subject, case.now)
     extra: dict[str, object] = {
-        "hints": hints,
-        "also_to": also,
-        "not_included": [p.address for p in winner.participants if not p.verified and p.role == "cc"],
+        "hints": hints_of(case, context, writer.department, found, held),
+        **shown_receivers(case, context, ticket.requester, (*ticket.participants, *about.people)),
     }
-    draft.notices += agent_notices(writer, case, what, told, winner, extra)
+    if about.moved:
+        # these agents have not heard of it: to them it is new, and their department's promise counts
+        language = writer.department.staff_language
+        promise = first_response(context.rulebook, writer.department, about.priority, ticket.created_at, language)
+        draft.changes.append(SetTarget(ticket.number, FIRST_RESPONSE, promise.due))
+        draft.event(ticket.number, "moved", "rules", to=about.department, before=ticket.department)
+        extra["due"] = promise.due_words
+    told = staff_of(context, writer.department, ticket.assignee, case.author_key)
+    draft.notices += agent_notices(writer, case, "new" if about.moved else what, told, ticket, extra)
 
 
 # --- what every kept message writes --------------------------------------------------------------------------------
@@ -164,21 +220,35 @@ def keys_of(case: Case, facts: Facts, number: int, found: Place) -> list[Change]
 
 
 def participants_of(
-    case: Case, context: DeskContext, door: str, number: int, *, requester: bool = False
-) -> list[Change]:
-    """The author, and those in copy: with evidence they take part, without it they are suggestions."""
-    author = case.author or (case.reading.message.shown_from if requester else None)
+    case: Case, context: DeskContext, door: str, ticket: TicketFacts | None = None
+) -> tuple[Participant, ...]:
+    """The author, and those in copy: with evidence they take part, without it they are suggestions. Whom an agent has
+    left out stays out. Without a ticket (it is being opened) the author is the requester."""
+    author = case.author or (case.reading.message.shown_from if ticket is None else None)
     people = []
     if author is not None:
-        people.append(Participant(author.address, author.name, case.proven, "requester" if requester else "author"))
-    ours = newcomer(case, context, door).shown_to
+        role = "requester" if ticket is None else "author"
+        people.append(Participant(author.address, author.name, case.proven, role))
     boxes: dict[str, Mailbox] = {box.key: box for box in (*case.reading.message.to, *case.reading.message.cc)}
     people += [
         Participant(boxes[key].address, boxes[key].name, case.proven, "cc")
-        for key in dict.fromkeys(ours)
+        for key in dict.fromkeys(newcomer(case, context, door).shown_to)
         if key != case.author_key
     ][:MAX_CC]
-    return [AddParticipants(number, tuple(people))] if people else []
+    out = {address_key(p.address) for p in ticket.participants if p.role == OUT} if ticket else set()
+    return tuple(person for person in people if address_key(person.address) not in out)
+
+
+def shown_receivers(
+    case: Case, context: DeskContext, requester: Mailbox | None, people: tuple[Participant, ...]
+) -> dict[str, object]:
+    """For the agent's copy: to whom an answer goes beside the writer, and who was named but gets nothing (13)."""
+    got = receivers(context, requester, people)
+    others = {address_key(p.address): p.address for p in people if p.role == "cc"}
+    return {
+        "also_to": [box.address for key, box in got.items() if key != case.author_key],
+        "not_included": [address for key, address in others.items() if key not in got],
+    }
 
 
 def contact_of(case: Case, language: str) -> list[Change]:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from gateway.desk import say
 from gateway.desk.acknowledge import acknowledge
-from gateway.desk.add import add_to, contact_of, entry_of, hints_of, keys_of, participants_of
+from gateway.desk.add import add_to, contact_of, entry_of, hints_of, keys_of, participants_of, shown_receivers
 from gateway.desk.caps import is_flood
 from gateway.desk.case import Case, DeskContext, Draft
-from gateway.desk.notice import Writer, agent_notices, staff_of
+from gateway.desk.notice import Writer, agent_notices
+from gateway.desk.people import staff_of
 from gateway.desk.place import Place, first_key, newcomer, place
 from gateway.desk.promise import FIRST_RESPONSE, Promise, first_response
 from gateway.desk.route import Routed
 from gateway.desk.routed import routed_at
-from gateway.model import Facts, Mailbox, NewTicket, Outcome, SetTarget, Status
+from gateway.model import AddParticipants, Facts, Mailbox, NewTicket, Outcome, SetTarget, Status
 
 
 def decide_customer(case: Case, context: DeskContext, door: str, draft: Draft) -> None:
@@ -41,7 +43,7 @@ def _open(
     language = routed.language or case.reading.language or facts.contact_language or department.language
     draft.changes.append(_ticket(case, context, number, door, routed, language, found))
     draft.changes.append(entry_of(case, context, door, number, found, routed))
-    draft.changes += participants_of(case, context, door, number, requester=True)
+    draft.changes.append(AddParticipants(number, participants_of(case, context, door)))
     draft.changes += keys_of(case, facts, number, found)
     draft.changes += contact_of(case, language)
     promise = first_response(context.rulebook, department, routed.priority, case.now, language)
@@ -92,7 +94,10 @@ def _tell(
     what: str,
     draft: Draft,
 ) -> None:
-    writer = Writer(context, number, routed.department, case.reading.message.subject, case.now)
+    message = case.reading.message
+    writer = Writer(context, number, routed.department, message.subject, case.now)
+    added = (c.participants for c in draft.changes if isinstance(c, AddParticipants) and c.ticket == number)
+    people = next(added, ())
     told = staff_of(context, writer.department, "", case.author_key)
     known = {box.key for box in told}
     told += [Mailbox(address) for address in routed.notify if address.lower() not in known]
@@ -102,7 +107,11 @@ def _tell(
         what,
         told,
         None,
-        {"hints": hints_of(case, context, writer.department, found), "due": promise.due_words},
+        {
+            "hints": hints_of(case, context, writer.department, found),
+            "due": say.instant(promise.due, writer.department.timezone, writer.department.staff_language),
+            **shown_receivers(case, context, message.author or message.shown_from, people),
+        },
     )
 
 
@@ -114,7 +123,7 @@ def _flood(case: Case, context: DeskContext, door: str, facts: Facts, routed: Ro
         number = draft.number()
         ticket = _ticket(case, context, number, door, routed, routed.language or case.reading.language, found)
         draft.changes.append(replace(ticket, flood=True))
-        draft.changes += participants_of(case, context, door, number, requester=True)
+        draft.changes.append(AddParticipants(number, participants_of(case, context, door)))
         promise = first_response(
             context.rulebook, context.department(routed.department), routed.priority, case.now, ticket.language
         )

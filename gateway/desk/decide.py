@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from gateway.desk.case import Case, DeskContext, Draft
+from gateway.desk.confirm import decide_confirmation
 from gateway.desk.customer import decide_customer
 from gateway.desk.feedback import decide_survey, survey_ticket
 from gateway.desk.record import decide_record
 from gateway.desk.rulebook import Rulebook
 from gateway.desk.staff import decide_staff, staff_ticket
-from gateway.model import Decision, Outcome, Purpose, Release, TokenCheck
+from gateway.model import Decision, Facts, Outcome, Purpose, TokenCheck
 
 
 def doors_of(rulebook: Rulebook, recipients: Sequence[str], fallback: str) -> tuple[str, ...]:
@@ -31,25 +32,38 @@ def decide(case: Case, context: DeskContext) -> Decision:
     """All outcomes, changes and notices of one message."""
     facts = case.facts[case.doors[0]]
     draft = Draft(next_number=max(f.next_number for f in case.facts.values()))
-    if all(_seen(case, door) for door in case.doors):
+    once = _once(case, context, facts)
+    if all(_seen(case, door) for door in case.doors) or (once is not None and _seen_anywhere(case)):
         for door in case.doors:
             draft.verdict(door, Outcome.DUPLICATE, None, "the same message has had its outcome")
-    elif (check := _confirmation(case)) is not None:
-        _confirm(case, check, draft)
-    elif not case.reading.is_work:
-        decide_record(case, context, draft)
-    elif (found := survey_ticket(case, facts)) is not None:
-        decide_survey(case, context, *found, draft)
-    elif (ticket := staff_ticket(case, context, facts)) is not None:
-        decide_staff(case, context, ticket, draft)
+    elif once is not None:
+        once(draft)
     else:
         _at_each_door(case, context, draft)
     return draft.decision(context.rulebook.digest)
 
 
+def _once(case: Case, context: DeskContext, facts: Facts) -> Callable[[Draft], None] | None:
+    """What is decided once for the whole mail, however many doors it names; None: each door decides."""
+    if not case.reading.is_work:
+        return lambda draft: decide_record(case, context, draft)
+    if (check := _confirmation(case)) is not None:
+        return lambda draft: decide_confirmation(case, context, check, draft)
+    if not case.intake.quiet and (found := survey_ticket(case, facts)) is not None:
+        return lambda draft: decide_survey(case, context, *found, draft)
+    if (ticket := staff_ticket(case, context, facts)) is not None:
+        return lambda draft: decide_staff(case, context, ticket, draft)
+    return None
+
+
 def _seen(case: Case, door: str) -> bool:
     """A repeat at this door. A confirmed or released mail is the same one coming back on purpose."""
     return door in case.facts[door].seen_doors and not case.intake.confirmed and not case.intake.released
+
+
+def _seen_anywhere(case: Case) -> bool:
+    seen = any(facts.seen_doors for facts in case.facts.values())
+    return seen and not case.intake.confirmed and not case.intake.released
 
 
 def _at_each_door(case: Case, context: DeskContext, draft: Draft) -> None:
@@ -61,23 +75,5 @@ def _at_each_door(case: Case, context: DeskContext, draft: Draft) -> None:
 
 
 def _confirmation(case: Case) -> TokenCheck | None:
-    """A person's reply to the single-use address of a staged mail; automatic mail never confirms."""
-    if not case.reading.may_answer:
-        return None
-    return next(
-        (c for c in case.reading.tokens if c.token.purpose is Purpose.CONFIRM and c.own and not c.expired), None
-    )
-
-
-def _confirm(case: Case, check: TokenCheck, draft: Draft) -> None:
-    door = case.doors[0]
-    staged = case.facts[door].staged
-    if staged is None or staged.agent != case.author_key or staged.intake_id != check.token.number:
-        draft.verdict(door, Outcome.NOTED, None, "a confirmation of nothing that waits")
-        return
-    if staged.released:
-        draft.verdict(door, Outcome.NOTED, staged.ticket, "confirmed before")
-        return
-    draft.changes.append(Release(staged.intake_id))
-    draft.event(staged.ticket, "confirmed", case.author_key, intake=staged.intake_id)
-    draft.verdict(door, Outcome.NOTED, staged.ticket, "confirmed the staged mail")
+    """A mail to the single-use address of a staged mail, by the agent to whom it was given."""
+    return next((c for c in case.reading.tokens if c.token.purpose is Purpose.CONFIRM and c.own), None)

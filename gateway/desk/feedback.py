@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from gateway.desk.caps import refusal
 from gateway.desk.case import Case, DeskContext, Draft
-from gateway.desk.notice import Writer, agent_notices, staff_of
+from gateway.desk.notice import Writer, agent_notices
+from gateway.desk.people import staff_of
 from gateway.desk.place import best_token, resolve
 from gateway.desk.survey import Answer, read_answer
 from gateway.model import Entry, Facts, KnownId, Outcome, Purpose, Status, SurveyAnswer, ThreadKeys, TicketFacts
@@ -36,11 +37,25 @@ def decide_survey(case: Case, context: DeskContext, ticket: TicketFacts, answer:
         draft.status(ticket, Status.OPEN, case.now)
         draft.event(ticket.number, "reopened", case.author_key, why="survey")
     writer = Writer(context, ticket.number, ticket.department, ticket.subject, case.now)
-    if left_over:
+    if left_over or _says_more(case, answer):
         told = staff_of(context, writer.department, ticket.assignee, case.author_key)
-        draft.notices += agent_notices(writer, case, "survey-no", told, ticket, {})
-    _thank(case, context, ticket, answer, reopened, writer, draft)
+        what = "survey-no" if left_over else "survey-words"
+        draft.notices += agent_notices(writer, case, what, told, ticket, {})
+    if ticket.survey_open:  # thanked once a closing: a robot that answers everything gets no second one
+        _thank(case, context, ticket, answer, reopened, writer, draft)
     draft.verdict(door, Outcome.SURVEYED, ticket.number, f"worked={answer.worked} more_needed={answer.more_needed}")
+
+
+def _says_more(case: Case, answer: Answer) -> bool:
+    """Whether there is something for a person to read beside "yes": a wish after the thanks must not be lost."""
+    words = answer.comment.split()
+    han = sum(1 for char in answer.comment if "\u3400" <= char <= "\u9fff")
+    return (
+        bool(case.reading.message.attachments)
+        or len(words) >= 6
+        or han >= 10
+        or "?" in answer.comment.replace("？", "?")
+    )
 
 
 def _thank(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from gateway.desk.people import OUT
 from gateway.model import Evidence, Facts, Status, TicketFacts, address_key
 
 
@@ -21,8 +22,10 @@ class Newcomer:
 
 
 def members(ticket: TicketFacts) -> frozenset[str]:
-    """Whose references count: authors, and those in copy of a mail with evidence."""
-    return frozenset(address_key(p.address) for p in ticket.participants if p.role != "cc" or p.verified)
+    """Whose references count: authors, and those in copy of a mail with evidence. Not those an agent has left out."""
+    return frozenset(
+        address_key(p.address) for p in ticket.participants if p.role != OUT and (p.role != "cc" or p.verified)
+    )
 
 
 def close_thread(new: Newcomer, facts: Facts) -> tuple[int, ...]:

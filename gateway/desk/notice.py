@@ -43,6 +43,13 @@ class Writer:
         self.department = context.department(department)
         self.subject = bare_subject(subject, context.desk.prefix)
 
+    @property
+    def shown_department(self) -> str:
+        return shown_name(self.department, self.department.staff_language)
+
+    def agent_name(self, address: str) -> str:
+        return self._context.rulebook.agent_name(address)
+
     def _sender(self, language: str) -> Mailbox:
         return Mailbox(self._context.rulebook.address_of(self.department.name), shown_name(self.department, language))
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from gateway.desk.caps import refusal
 from gateway.desk.case import Case, DeskContext, Draft
 from gateway.desk.command import Command, Commands
-from gateway.desk.notice import Writer, cut_line, history, staff_of
+from gateway.desk.notice import Writer, cut_line, history
+from gateway.desk.people import OUT, note_readers, receivers
+from gateway.desk.place import best_token
 from gateway.desk.promise import FIRST_RESPONSE
 from gateway.model import (
     AddParticipants,
+    Attachment,
     Entry,
     KnownId,
     Mailbox,
@@ -26,6 +29,9 @@ from gateway.model import (
 )
 
 SURVEY_DAYS = 7
+# they name the agent's own mailbox, and sign a text that the customer does not get as it was signed
+_SIGNATURES = frozenset({"application/pkcs7-signature", "application/x-pkcs7-signature", "application/pgp-signature"})
+_CARDS = frozenset({"text/vcard", "text/x-vcard", "text/directory"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,19 +52,30 @@ class Orders:
         return self.case.author_key
 
     @property
+    def internal(self) -> bool:
+        """A note: by its command, or because it answers a colleague's note. Nothing of it goes to the customer."""
+        check = best_token(self.case.reading.tokens)
+        return self.named("note") is not None or (check is not None and check.token.purpose is Purpose.NOTE)
+
+    @property
+    def files(self) -> tuple[Attachment, ...]:
+        """What is attached on purpose: no pictures of a signature, no signature files."""
+        attached = self.case.reading.message.attachments
+        return tuple(one for one in attached if not one.inline and one.type.lower() not in _SIGNATURES)
+
+    @property
     def public(self) -> bool:
         """Whether words or files of this mail go to the customer."""
-        has = bool(self.parsed.text) or (bool(self.case.reading.message.attachments) and not self.parsed.commands)
-        return has and self.named("note") is None
+        return not self.internal and bool(self.parsed.text or self.files)
 
 
 def obey(orders: Orders, draft: Draft) -> None:
     """Writes everything that follows into the draft."""
     draft.touch(orders.ticket)
-    receivers = _receivers(orders, draft)
+    answered = _receivers(orders, draft)
     if orders.public:
-        _answer(orders, receivers, draft)
-    elif orders.parsed.text:
+        _answer(orders, answered, draft)
+    elif orders.parsed.text or (orders.internal and orders.files):
         _note(orders, draft)
     _assign(orders, draft)
     _state(orders, draft)
@@ -67,37 +84,25 @@ def obey(orders: Orders, draft: Draft) -> None:
 def _receivers(orders: Orders, draft: Draft) -> list[Mailbox]:
     """The requester and the verified participants, after #cc and #uncc."""
     ticket = orders.ticket
-    people = {address_key(p.address): Mailbox(p.address, p.name) for p in ticket.participants if p.verified}
-    if ticket.requester is not None:
-        people = {ticket.requester.key: ticket.requester} | people
+    people = {address_key(person.address): person for person in ticket.participants}
     for item in orders.parsed.commands:
-        if item.name not in ("cc", "uncc"):
-            continue
-        key = address_key(item.argument)
-        included = item.name == "cc"
-        draft.changes.append(AddParticipants(ticket.number, (Participant(item.argument, "", included, "cc"),)))
-        draft.event(ticket.number, item.name, orders.actor, address=item.argument)
-        if included:
-            people.setdefault(key, Mailbox(item.argument))
-        elif ticket.requester is None or key != ticket.requester.key:
-            people.pop(key, None)
-    return [
-        box for key, box in people.items() if not orders.context.rulebook.is_agent(key) or _is_requester(ticket, key)
-    ]
+        if item.name in ("cc", "uncc"):
+            included = item.name == "cc"
+            person = Participant(item.argument, "", included, "cc" if included else OUT)
+            people[address_key(item.argument)] = person
+            draft.changes.append(AddParticipants(ticket.number, (person,)))
+            draft.event(ticket.number, item.name, orders.actor, address=item.argument)
+    return list(receivers(orders.context, ticket.requester, people.values()).values())
 
 
-def _is_requester(ticket: TicketFacts, key: str) -> bool:
-    return ticket.requester is not None and ticket.requester.key == key
-
-
-def _answer(orders: Orders, receivers: list[Mailbox], draft: Draft) -> None:
+def _answer(orders: Orders, answered: list[Mailbox], draft: Draft) -> None:
     case, ticket = orders.case, orders.ticket
     message = case.reading.message
     text = _public_text(orders)
     draft.changes.append(_entry(orders, "out", "answer", public=True))
     if message.message_id:
         draft.changes.append(ThreadKeys(ticket.number, (KnownId(message.message_id, ticket.number),), ()))
-    for to in receivers:
+    for to in answered:
         draft.notices.append(
             orders.writer.to_customer(
                 "answer",
@@ -112,32 +117,59 @@ def _answer(orders: Orders, receivers: list[Mailbox], draft: Draft) -> None:
                 },
                 auto="",
                 thread=ticket.thread_ids,
-                attachments=message.attachments,
+                attachments=_public_files(orders),
             )
         )
     draft.changes.append(MeetTarget(ticket.number, FIRST_RESPONSE, case.now))
     values: dict[str, object] = {"answered": True}
-    if not ticket.assignee and orders.named("assign") is None:
+    agents = {agent.address.lower() for agent in orders.writer.department.agents}
+    # a manager who steps in does not take the ticket away from those who work on it
+    if not ticket.assignee and orders.named("assign") is None and orders.actor in agents:
         values["assignee"] = orders.actor
     draft.touch(ticket, values)  # type: ignore[arg-type]  # the two value types are among those allowed
-    draft.event(ticket.number, "answered", orders.actor, to=[box.address for box in receivers])
+    draft.event(ticket.number, "answered", orders.actor, to=[box.address for box in answered])
 
 
 def _public_text(orders: Orders) -> str:
     """The agent's words; colleagues' own addresses (as in a signature) become the department's (law 6)."""
     text, book = orders.parsed.text, orders.context.rulebook
     shown = book.address_of(orders.writer.department.name)
-    for department in book.departments.values():
-        for address in (*(agent.address for agent in department.agents), *department.leads, *department.managers):
-            text = re.sub(rf"(?<![\w.+-]){re.escape(address)}(?![\w-])", shown, text, flags=re.IGNORECASE)
+    for address in _private(orders):
+        text = re.sub(rf"(?<![\w.+-]){re.escape(address)}(?![\w-])", shown, text, flags=re.IGNORECASE)
     return text
 
 
+def _private(orders: Orders) -> list[str]:
+    """Addresses of people of ours, the longest first; those of this ticket's own participants are no secret."""
+    book, ticket = orders.context.rulebook, orders.ticket
+    people = set(book.observers)
+    for department in book.departments.values():
+        people |= {*(agent.address for agent in department.agents), *department.leads, *department.managers}
+    known = {address_key(p.address) for p in ticket.participants} | (
+        {ticket.requester.key} if ticket.requester else set()
+    )
+    return sorted(
+        (one for one in people if "@" in one and address_key(one) not in known), key=lambda one: (-len(one), one)
+    )
+
+
+def _public_files(orders: Orders) -> tuple[Attachment, ...]:
+    """What the customer gets: all but signature files and cards that name a colleague's own address."""
+    private = [address.lower().encode() for address in _private(orders)]
+    attached = orders.case.reading.message.attachments
+    return tuple(
+        one
+        for one in attached
+        if one.type.lower() not in _SIGNATURES
+        and not (one.type.lower() in _CARDS and any(address in one.content.lower() for address in private))
+    )
+
+
 def _note(orders: Orders, draft: Draft) -> None:
-    """An internal note; the colleagues who would be told of the customer's mail get a copy."""
+    """An internal note; those who would be told of the customer's mail, and who wrote notes before, get a copy."""
     draft.changes.append(_entry(orders, "note", "note", public=False))
     draft.event(orders.ticket.number, "noted", orders.actor)
-    for to in staff_of(orders.context, orders.writer.department, orders.ticket.assignee, orders.actor):
+    for to in note_readers(orders.context, orders.writer.department, orders.ticket, orders.actor):
         draft.notices.append(
             orders.writer.to_staff(
                 "note-copy",
@@ -147,6 +179,7 @@ def _note(orders: Orders, draft: Draft) -> None:
                     "author": orders.context.rulebook.agent_name(orders.actor) or orders.actor,
                     "text": orders.parsed.text,
                 },
+                purpose=Purpose.NOTE,
                 thread=orders.ticket.thread_ids,
                 attachments=orders.case.reading.message.attachments,
             )
@@ -216,7 +249,8 @@ def _state(orders: Orders, draft: Draft) -> None:
 def _survey(orders: Orders, draft: Draft) -> None:
     """Two questions, answered by reply; once a closing."""
     ticket = orders.ticket
-    facts = orders.case.facts[orders.case.doors[0]]
+    # what the facts tell of caps is about the agent who wrote: only the breaker concerns the customer as well
+    facts = replace(orders.case.facts[orders.case.doors[0]], sent=(), muted=False)
     to = ticket.requester
     if to is None or not orders.writer.department.survey or ticket.flood:
         return

@@ -7,7 +7,8 @@ from datetime import timedelta
 
 from gateway.desk.case import Case, DeskContext
 from gateway.desk.join import Newcomer, close_thread, members, related
-from gateway.model import Evidence, Facts, FirstKey, KnownId, Status, TicketFacts, TokenCheck, address_key
+from gateway.desk.people import is_ours, is_staff
+from gateway.model import Evidence, Facts, FirstKey, KnownId, Purpose, Status, TicketFacts, TokenCheck, address_key
 
 REOPEN_DAYS = 30
 
@@ -30,11 +31,10 @@ def newcomer(case: Case, context: DeskContext, door: str) -> Newcomer:
     message = case.reading.message
     own_id = message.message_id
     refs = tuple(dict.fromkeys(ref for ref in (*message.references, *message.in_reply_to) if ref != own_id))
-    ours = context.rulebook.all_addresses()
     shown = tuple(
         box.key
         for box in (*message.to, *message.cc)
-        if box.key not in ours and not context.rulebook.is_agent(box.address) and "+" not in box.key.split("@")[0]
+        if not is_ours(context, box.address) and not is_staff(context, box.address)
     )
     return Newcomer(own_id, refs, case.author_key, case.reading.evidence, shown[:10], door)
 
@@ -56,8 +56,9 @@ def resolve(facts: Facts, number: int | None) -> TicketFacts | None:
 
 
 def best_token(tokens: tuple[TokenCheck, ...]) -> TokenCheck | None:
-    """Signed addresses before signed references, one's own before another's; expired ones count as none."""
-    good = [check for check in tokens if not check.expired]
+    """One's own before another's, signed addresses before signed references; expired ones count as none, and so does
+    the address of a confirmation: it names a staged mail, not a ticket."""
+    good = [check for check in tokens if not check.expired and check.token.purpose is not Purpose.CONFIRM]
     return min(good, key=lambda check: (not check.own, check.where != "recipient"), default=None)
 
 
@@ -92,7 +93,8 @@ def _by_token(case: Case, facts: Facts) -> Place | None:
     ticket = resolve(facts, check.token.number)
     if ticket is None:
         return None
-    member = check.own or case.author_key in members(ticket)
+    # an own token alone makes no member: the neutral acknowledgement to a stranger carries one, too
+    member = case.author_key in members(ticket)
     words = "signed reply address" if check.where == "recipient" else "signed Message-ID"
     return Place(words, (ticket,), member=member, stranger=not member)
 

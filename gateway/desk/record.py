@@ -4,9 +4,21 @@ state, clock or owner; an undelivered answer is told to the agents (RFC 3464, RF
 from __future__ import annotations
 
 from gateway.desk.case import Case, DeskContext, Draft
-from gateway.desk.notice import Writer, staff_of
+from gateway.desk.notice import Writer
+from gateway.desk.people import is_staff, staff_of
 from gateway.desk.place import resolve
-from gateway.model import BounceSeen, Entry, Facts, MailKind, Outcome, Purpose, TicketFacts, TokenCheck
+from gateway.model import (
+    BounceSeen,
+    Entry,
+    Facts,
+    Mailbox,
+    MailKind,
+    Outcome,
+    Purpose,
+    TicketFacts,
+    TokenCheck,
+    address_key,
+)
 
 
 def decide_record(case: Case, context: DeskContext, draft: Draft) -> None:
@@ -27,6 +39,11 @@ def decide_record(case: Case, context: DeskContext, draft: Draft) -> None:
         _bounced(case, context, ticket, draft)
 
 
+def _permanent(case: Case) -> bool:
+    report = case.reading.message.report
+    return report is None or not report.status.startswith("4")
+
+
 def _token(case: Case) -> TokenCheck | None:
     """A signature of ours, wherever it stands: the VERP address before all others."""
     checks = sorted(case.reading.tokens, key=lambda c: (c.token.purpose is not Purpose.BOUNCE, c.where != "recipient"))
@@ -45,27 +62,43 @@ def _ticket(case: Case, facts: Facts, check: TokenCheck | None) -> TicketFacts |
 
 
 def _bounced(case: Case, context: DeskContext, ticket: TicketFacts, draft: Draft) -> None:
-    report = case.reading.message.report
-    recipients = report.recipients if report else ()
-    permanent = report is None or not report.status.startswith("4")
-    for address in recipients:
-        draft.changes.append(BounceSeen(address, permanent, case.now))
-    if not ticket.answered or not permanent:
+    """Counts against the address our signature was given to, whatever the report names; tells those who can act."""
+    report, permanent = case.reading.message.report, _permanent(case)
+    bounced = case.reading.bounced
+    for address in bounced:
+        if not is_staff(context, address):
+            draft.changes.append(BounceSeen(address, permanent, case.now))
+    if not permanent or case.intake.quiet:
         return
+    reported = bounced or (report.recipients if report else ())
+    failed = {address_key(address) for address in reported}
+    about_staff = any(is_staff(context, address) for address in failed)
+    if not about_staff and not ticket.answered:
+        return  # an acknowledgement to a forged sender
     writer = Writer(context, ticket.number, ticket.department, ticket.subject, case.now)
-    reply = (report.diagnostic or report.status) if report else ""
-    for to in staff_of(context, writer.department, ticket.assignee):
+    assignee = "" if ticket.assignee in failed else ticket.assignee
+    told = [box for box in staff_of(context, writer.department, assignee) if box.key not in failed]
+    # a full mailbox of a colleague is said once on a ticket, a customer's each time
+    cause = f"bounce:{','.join(sorted(failed))}" if about_staff else f"bounce:{case.reading.message.digest}"
+    shown = ", ".join(reported) or (ticket.requester.address if ticket.requester else "")
+    _tell(case, writer, told, cause[:200], shown, draft)
+
+
+def _tell(case: Case, writer: Writer, told: list[Mailbox], cause: str, recipient: str, draft: Draft) -> None:
+    report = case.reading.message.report
+    for to in told:
         draft.notices.append(
             writer.to_staff(
                 "undelivered",
-                f"bounce:{case.reading.message.digest}",
+                cause,
                 to,
                 {
-                    "recipient": ", ".join(recipients) or (ticket.requester.address if ticket.requester else ""),
-                    "reply": reply,
+                    "recipient": recipient,
+                    "reply": (report.diagnostic or report.status) if report else "",
                     "text": case.reading.new_text[:2000],
                     "gave_up": False,
                 },
+                null_sender=True,
             )
         )
 

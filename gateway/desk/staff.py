@@ -8,17 +8,18 @@ from __future__ import annotations
 
 from gateway.desk import command
 from gateway.desk.case import Case, DeskContext, Draft
+from gateway.desk.confirm import stage
 from gateway.desk.notice import Writer
 from gateway.desk.obey import Orders, obey
-from gateway.desk.phrases import hint
+from gateway.desk.people import is_ours, is_staff
 from gateway.desk.place import best_token, resolve
 from gateway.model import (
     Entry,
     Evidence,
     Facts,
+    Mailbox,
     Outcome,
     Purpose,
-    Stage,
     TicketFacts,
 )
 
@@ -28,13 +29,14 @@ STAFF_PURPOSES = (Purpose.AGENT, Purpose.ESCALATION, Purpose.NOTE)
 def staff_ticket(case: Case, context: DeskContext, facts: Facts) -> TicketFacts | None:
     """The ticket on which the author writes as staff; None: they write as anybody does."""
     author = case.author_key
-    if not author or not (context.rulebook.is_agent(author) or context.rulebook.is_manager(author)):
+    if not author or not is_staff(context, author):
         return None
     check = best_token(case.reading.tokens)
     if check is not None and check.token.purpose in (*STAFF_PURPOSES, Purpose.REPLY):
         if check.token.purpose is Purpose.REPLY and check.own:
             return None  # they are the customer of this one
-        return resolve(facts, check.token.number)
+        if (ticket := resolve(facts, check.token.number)) is not None:
+            return ticket
     named = {known.ticket for known in facts.ids if known.message_id in case.reading.message.references}
     named |= {known.ticket for known in facts.ids if known.message_id in case.reading.message.in_reply_to}
     tickets = [ticket for number in sorted(named) if (ticket := resolve(facts, number)) is not None]
@@ -48,8 +50,11 @@ def decide_staff(case: Case, context: DeskContext, ticket: TicketFacts, draft: D
     department = context.department(ticket.department)
     enough = Evidence.E2 if department.accept_e2 else Evidence.E3
     writer = Writer(context, ticket.number, ticket.department, ticket.subject, case.now)
+    if case.intake.quiet:
+        _import(case, ticket, door, draft)
+        return
     if case.reading.evidence < enough:
-        _stage(case, ticket, writer, door, draft)
+        stage(case, ticket, writer, door, draft)
         return
     words = case.agent
     parsed = command.parse(words.text if words else "")
@@ -72,36 +77,52 @@ def _refusal(
         language = context.department(ticket.department).staff_language
         detail = "\n".join(f"{problem.written}: {command.explain(problem, language)}" for problem in parsed.problems)
         return "unknown-command", detail, next((p.suggestion for p in parsed.problems if p.suggestion), "")
-    names = {item.name for item in parsed.commands}
-    if not _may_act(case, context, ticket, names):
-        return "not-yours", ticket.assignee, "#take"
-    trouble = case.agent.trouble if case.agent else ""
-    if trouble and not (trouble == "empty" and (names or case.reading.message.attachments)):
+    orders = Orders(case, context, ticket, Writer(context, ticket.number, ticket.department, "", case.now), parsed)
+    return _not_theirs(orders) or _not_sendable(orders) or _not_possible(orders)
+
+
+def _not_theirs(orders: Orders) -> tuple[str, str, str] | None:
+    """Inside the own department; a colleague's ticket only as lead or manager, or after #take (CAPABILITIES A3)."""
+    case, ticket = orders.case, orders.ticket
+    department, author = orders.context.department(ticket.department), case.author_key
+    if any(check.token.purpose is Purpose.CONFIRM for check in case.reading.tokens):
+        return "not-for-you", "", ""  # the question whether to send was put to a colleague
+    if author in {address.lower() for address in (*department.leads, *department.managers)}:
+        return None
+    if author not in {agent.address.lower() for agent in department.agents}:
+        return "other-department", orders.writer.shown_department, ""
+    only_notes = orders.internal and {item.name for item in orders.parsed.commands} <= {"note"}
+    if not ticket.assignee or ticket.assignee.lower() == author or orders.named("take") or only_notes:
+        return None
+    return "not-yours", ticket.assignee, "#take"
+
+
+def _not_sendable(orders: Orders) -> tuple[str, str, str] | None:
+    """What stands in the way of the words and files themselves (law 6: a doubtful mail goes back, never on)."""
+    trouble = orders.case.agent.trouble if orders.case.agent else ""
+    if trouble and trouble != "empty":
         return trouble, "", ""
-    if not parsed.text and not names and not case.reading.message.attachments:
+    if not orders.parsed.text and not orders.parsed.commands and not orders.files:
         return "empty", "", ""
-    unknown = _unknown_colleague(context, ticket, parsed)
-    if unknown:
-        return "unknown-command", f"#assign {unknown}", ""
-    closing = next((item for item in parsed.commands if item.name == "close"), None)
-    writes = bool(parsed.text) and "note" not in names
-    if closing is not None and not closing.argument and not ticket.answered and not writes:
-        return "closed-without-answer", "#close", "#close withdrawn | duplicate | machine"
-    if writes and ticket.requester is None:
+    if orders.files and not orders.parsed.text and not orders.internal and orders.parsed.commands:
+        return "files-without-words", ", ".join(one.name or one.type for one in orders.files), ""
+    if orders.public and orders.ticket.requester is None:
         return "no-ticket", "", ""
     return None
 
 
-def _may_act(case: Case, context: DeskContext, ticket: TicketFacts, names: set[str]) -> bool:
-    """Inside the own department; a colleague's ticket only as lead or manager, or after #take (CAPABILITIES A3)."""
-    department = context.department(ticket.department)
-    author = case.author_key
-    superiors = {address.lower() for address in (*department.leads, *department.managers)}
-    if author in superiors:
-        return True
-    if author not in {agent.address.lower() for agent in department.agents}:
-        return False
-    return not ticket.assignee or ticket.assignee.lower() == author or "take" in names or names == {"note"}
+def _not_possible(orders: Orders) -> tuple[str, str, str] | None:
+    """Orders that cannot be carried out."""
+    unknown = _unknown_colleague(orders.context, orders.ticket, orders.parsed)
+    if unknown:
+        return "unknown-command", f"#assign {unknown}", ""
+    wrong = _wrong_copy(orders)
+    if wrong:
+        return "unknown-command", wrong, ""
+    closing = orders.named("close")
+    if closing is not None and not closing.argument and not orders.ticket.answered and not orders.public:
+        return "closed-without-answer", "#close", "#close withdrawn | duplicate | machine"
+    return None
 
 
 def _unknown_colleague(context: DeskContext, ticket: TicketFacts, parsed: command.Commands) -> str:
@@ -113,20 +134,29 @@ def _unknown_colleague(context: DeskContext, ticket: TicketFacts, parsed: comman
     )
 
 
-def _stage(case: Case, ticket: TicketFacts, writer: Writer, door: str, draft: Draft) -> None:
-    """Kept whole and never dropped; one reply from the agent's own mailbox releases it."""
-    author = case.author
-    assert author is not None  # noqa: S101 - staff_ticket has read it
+def _wrong_copy(orders: Orders) -> str:
+    """#cc of one of ourselves would come back as a new mail; the requester cannot be left out."""
+    requester = orders.ticket.requester
+    for item in orders.parsed.commands:
+        key = item.argument.lower()
+        if item.name == "cc" and (is_ours(orders.context, key) or is_staff(orders.context, key)):
+            return f"#cc {item.argument}"
+        if item.name == "uncc" and requester is not None and key == requester.key:
+            return f"#uncc {item.argument}"
+    return ""
+
+
+def _import(case: Case, ticket: TicketFacts, door: str, draft: Draft) -> None:
+    """An agent's old mail, found at the first import of a mailbox: on record, and nothing follows from it again."""
     message = case.reading.message
-    draft.changes.append(Stage(case.intake.id, ticket.number, author.key))
     draft.changes.append(
         Entry(
             ticket=ticket.number,
-            direction="in",
-            kind="staged",
-            author=author,
+            direction="note",
+            kind="imported",
+            author=case.author,
             public=False,
-            held=True,
+            held=False,
             unverified=True,
             body=case.reading.new_text,
             message_id=message.message_id,
@@ -137,20 +167,7 @@ def _stage(case: Case, ticket: TicketFacts, writer: Writer, door: str, draft: Dr
             subject=message.subject,
         )
     )
-    why = hint(f"confirm-{int(case.reading.evidence)}", writer.department.staff_language)
-    draft.event(ticket.number, "staged", author.key, evidence=case.reading.evidence_reason)
-    draft.notices.append(
-        writer.to_staff(
-            "confirm",
-            f"intake:{case.intake.id}",
-            author,
-            {"text": case.reading.new_text, "why": why},
-            purpose=Purpose.CONFIRM,
-            number=case.intake.id,
-            thread=(message.message_id,) if message.message_id else (),
-        )
-    )
-    draft.verdict(door, Outcome.STAGED, ticket.number, case.reading.evidence_reason)
+    draft.verdict(door, Outcome.NOTED, ticket.number, "first import of a mailbox")
 
 
 def _return(
@@ -163,9 +180,7 @@ def _return(
     detail: str,
     suggestion: str,
 ) -> None:
-    author = case.author
-    assert author is not None  # noqa: S101 - staff_ticket has read it
-    message = case.reading.message
+    message, author = case.reading.message, Mailbox(case.author_key, writer.agent_name(case.author_key))
     language = writer.department.staff_language
     draft.notices.append(
         writer.to_staff(
@@ -183,5 +198,5 @@ def _return(
             auto="auto-replied",
         )
     )
-    draft.event(ticket.number, "returned", author.key, reason=code, detail=detail)
+    draft.event(ticket.number, "returned", case.author_key, reason=code, detail=detail)
     draft.verdict(door, Outcome.RETURNED, ticket.number, code, detail)

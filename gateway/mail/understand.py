@@ -9,7 +9,8 @@ from gateway.mail.identify import identify
 from gateway.mail.language import guess
 from gateway.mail.reply import is_forward, is_reply, new_text
 from gateway.mail.thread import find_tag, find_tokens, own_references
-from gateway.model import Intake, Message, Reading
+from gateway.mail.token import party_matches
+from gateway.model import Intake, Message, Reading, TokenCheck
 from gateway.options import Keys
 
 
@@ -45,7 +46,14 @@ def understand(message: Message, intake: Intake, context: ReadContext) -> Readin
         tokens=tokens,
         tag=find_tag(message.subject, context.prefix),
         own_ids=own_references(message, context.domain),
+        bounced=_bounced(message, tokens, context.keys),
     )
+
+
+def _bounced(message: Message, tokens: tuple[TokenCheck, ...], keys: Keys) -> tuple[str, ...]:
+    """Whoever holds one signature of ours can report its own address as dead, not another's."""
+    recipients = message.report.recipients[:50] if message.report else ()
+    return tuple(one for one in recipients if any(party_matches(check.token, one, keys) for check in tokens))
 
 
 def _own_words(message: Message) -> str:

@@ -156,3 +156,4 @@ class Reading:
     tokens: tuple[TokenCheck, ...]
     tag: int | None  # from the subject
     own_ids: tuple[str, ...] = ()  # references that are Message-IDs of our own making, verified or not
+    bounced: tuple[str, ...] = ()  # recipients of its delivery report to whom a signature found in it was given

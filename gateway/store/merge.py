@@ -50,19 +50,22 @@ def drop_inside(connection: Connection, numbers: Collection[int]) -> None:
 
 def add_participants(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     """Upserts participants. Verified stays verified, an author is never again merely in copy, the name that is given
-    last stands."""
+    last stands. Role "out" (left out by an agent) takes everything away, and whatever comes after it begins anew."""
     upsert(connection, schema.participant, _adding, rows)
 
 
-def _adding(insert: sqlite.Insert) -> sa.Executable:
+def _adding(insert: sqlite.Insert, *, merging: bool = False) -> sa.Executable:
+    """`merging`: one who was left out of either ticket stays out."""
     old, new = schema.participant.c, insert.excluded
     keep_role = sa.or_(new.role == "cc", sa.and_(new.role == "author", old.role == "requester"))
+    anew = sa.or_(new.role == "out", old.role == "out")
+    stays = sa.and_(sa.literal(merging), old.role == "out")
     return insert.on_conflict_do_update(
         index_elements=["ticket", "key"],
         set_={
-            "verified": sa.or_(old.verified, new.verified),
+            "verified": sa.case((stays, old.verified), (anew, new.verified), else_=sa.or_(old.verified, new.verified)),
             "name": sa.case((new.name != "", new.name), else_=old.name),
-            "role": sa.case((keep_role, old.role), else_=new.role),
+            "role": sa.case((stays, old.role), (anew, new.role), (keep_role, old.role), else_=new.role),
         },
     )
 
@@ -76,7 +79,8 @@ def _move_keyed(connection: Connection, table: sa.Table, loser: int, winner: int
 
 def _move_participants(connection: Connection, loser: int, winner: int) -> None:
     names, rows = _copies(schema.participant, loser, winner)
-    connection.execute(_adding(insert_for(connection.dialect.name, schema.participant).from_select(names, rows)))
+    insert = insert_for(connection.dialect.name, schema.participant).from_select(names, rows)
+    connection.execute(_adding(insert, merging=True))
     connection.execute(sa.delete(schema.participant).where(schema.participant.c.ticket == loser))
 
 
