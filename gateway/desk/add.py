@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gateway.desk.acknowledge import acknowledge
 from gateway.desk.case import Case, DeskContext, Draft
 from gateway.desk.notice import Writer, agent_notices
-from gateway.desk.people import OUT, receivers, staff_of
+from gateway.desk.people import OUT, receivers, staff_of, with_named
 from gateway.desk.phrases import hint
 from gateway.desk.place import Place, first_key, newcomer, open_refs, unverified
 from gateway.desk.promise import FIRST_RESPONSE, first_response
 from gateway.desk.route import Routed
-from gateway.desk.routed import routed_at
+from gateway.desk.routed import hasten, routed_at, ruled_values
 from gateway.desk.rulebook import Department
 from gateway.model import (
     AddParticipants,
@@ -47,8 +47,12 @@ def add_to(case: Case, context: DeskContext, door: str, facts: Facts, found: Pla
         draft.verdict(door, Outcome.DUPLICATE, winner.number, "it came to another door and is on its ticket")
         return
     held = found.stranger and not case.reading.may_answer
-    routed = routed_at(case, context, door, "reply")
+    tags = tuple(dict.fromkeys(tag for ticket in (winner, *losers) for tag in ticket.tags))
+    routed = routed_at(case, context, door, "reply", replace(winner, tags=tags))
     draft.rules.append(routed.fired)
+    if routed.quarantine and not case.intake.released:
+        draft.verdict(door, Outcome.QUARANTINED, None, f"rule {routed.set_by.get('quarantine', '')}")
+        return
     for loser in losers:
         draft.changes.append(Merge(loser.number, winner.number, loser.version, winner.version))
         draft.event(winner.number, "merged", "gateway", from_ticket=context.tag(loser.number), how=found.how)
@@ -57,7 +61,12 @@ def add_to(case: Case, context: DeskContext, door: str, facts: Facts, found: Pla
     people = participants_of(case, context, door, winner) if found.member else ()
     draft.changes += [AddParticipants(winner.number, people)] if people else []
     values = _first_values(case, context, door, found, winner)
-    draft.touch(winner, {**values, **_carried(winner, losers)})
+    values |= _carried(winner, losers)
+    # who may not speak on the ticket changes nothing of it: rules about such mail only tell people
+    ruled = ruled_values(routed, winner, context, values) if found.member else {}
+    draft.touch(winner, {**values, **ruled})
+    if "priority" in ruled:
+        hasten(case, context, winner, routed.priority, draft)
     what = _status(case, found, winner, losers, held, draft)
     _answered_already(case, winner, losers, draft)
     draft.event(
@@ -67,8 +76,10 @@ def add_to(case: Case, context: DeskContext, door: str, facts: Facts, found: Pla
     draft.verdict(door, outcome, winner.number, found.how, case.reading.reason, case.reading.evidence_reason)
     if case.intake.quiet:
         return
+    values |= ruled
     department, priority = values.get("department", winner.department), values.get("priority", winner.priority)
-    _tell(case, context, Told(winner, people, str(department), str(priority)), found, what, held, draft)
+    about = Told(winner, people, str(department), str(priority), routed.notify)
+    _tell(case, context, about, found, what, held, draft)
     if found.stranger and not held:
         acknowledge(
             case,
@@ -76,7 +87,7 @@ def add_to(case: Case, context: DeskContext, door: str, facts: Facts, found: Pla
             facts,
             winner.number,
             winner.department,
-            case.reading.language or winner.language,
+            context.language(context.department(winner.department), case.reading.language, winner.language),
             None,
             draft,
             winner,
@@ -133,11 +144,16 @@ def _first_values(
     if not found.linked:
         return {}
     own = first_key(case, newcomer(case, context, door))
-    firsts = [(t.first, t.department, t.requester, t.subject, t.priority) for t in found.tickets if t.first is not None]
+    firsts = [
+        (t.first, t.requester, t.subject, (t.department, t.priority, t.survey))
+        for t in found.tickets
+        if t.first is not None
+    ]
     message = case.reading.message
     routed = routed_at(case, context, door, "new")
-    firsts.append((own, routed.department, message.author or message.shown_from, message.subject, routed.priority))
-    first, department, requester, subject, priority = min(firsts, key=lambda item: item[0].order)
+    place = (routed.department, routed.priority, routed.survey)
+    firsts.append((own, message.author or message.shown_from, message.subject, place))
+    first, requester, subject, place = min(firsts, key=lambda item: item[0].order)
     if winner.first is not None and first.order >= winner.first.order:
         return {}
     values: dict[str, Json | FirstKey] = {"first": first, "subject": subject}
@@ -145,7 +161,7 @@ def _first_values(
     if requester is not None and (same or case.reading.evidence >= Evidence.E1):
         values |= {"requester": requester.address, "requester_name": requester.name}
     if not winner.department_fixed and not winner.answered and not winner.assignee:
-        values |= {"department": department, "priority": priority}
+        values |= dict(zip(("department", "priority", "survey"), place, strict=True))
     return values
 
 
@@ -157,6 +173,7 @@ class Told:
     people: tuple[Participant, ...]
     department: str
     priority: str
+    notify: tuple[str, ...] = ()  # whom the rules name
 
     @property
     def moved(self) -> bool:
@@ -177,7 +194,7 @@ def _tell(case: Case, context: DeskContext, about: Told, found: Place, what: str
         draft.changes.append(SetTarget(ticket.number, FIRST_RESPONSE, promise.due))
         draft.event(ticket.number, "moved", "rules", to=about.department, before=ticket.department)
         extra["due"] = promise.due_words
-    told = staff_of(context, writer.department, ticket.assignee, case.author_key)
+    told = with_named(staff_of(context, writer.department, ticket.assignee, case.author_key), about.notify)
     draft.notices += agent_notices(writer, case, "new" if about.moved else what, told, ticket, extra)
 
 

@@ -76,6 +76,11 @@ class DeskContext:
         departments = self.rulebook.departments
         return departments.get(name) or next(iter(departments.values()))
 
+    def language(self, department: Department, *wanted: str) -> str:
+        """The first of `wanted` in which the desk writes to customers, else the department's, else the desk's best."""
+        known = self.desk.languages
+        return next((one for one in (*wanted, department.language) if one in known), (*known, department.language)[0])
+
 
 @dataclass
 class Draft:
@@ -93,6 +98,10 @@ class Draft:
         """The next ticket number."""
         self.took += 1
         return self.next_number + self.took - 1
+
+    def begin_again(self) -> None:
+        """Nothing follows; the rules that were tried stay on record."""
+        self.verdicts, self.changes, self.notices, self._values, self.took = [], [], [], {}, 0
 
     def touch(self, ticket: TicketFacts, values: Mapping[str, Json | datetime | FirstKey] | None = None) -> None:
         """Sets columns of a known ticket; without values only its version moves."""

@@ -10,12 +10,12 @@ from gateway.desk.add import add_to, contact_of, entry_of, hints_of, keys_of, pa
 from gateway.desk.caps import is_flood
 from gateway.desk.case import Case, DeskContext, Draft
 from gateway.desk.notice import Writer, agent_notices
-from gateway.desk.people import staff_of
+from gateway.desk.people import staff_of, with_named
 from gateway.desk.place import Place, first_key, newcomer, place
 from gateway.desk.promise import FIRST_RESPONSE, Promise, first_response
 from gateway.desk.route import Routed
 from gateway.desk.routed import routed_at
-from gateway.model import AddParticipants, Facts, Mailbox, NewTicket, Outcome, SetTarget, Status
+from gateway.model import AddParticipants, Facts, NewTicket, Outcome, SetTarget, Status
 
 
 def decide_customer(case: Case, context: DeskContext, door: str, draft: Draft) -> None:
@@ -40,7 +40,7 @@ def _open(
 ) -> None:
     number = draft.number()
     department = context.department(routed.department)
-    language = routed.language or case.reading.language or facts.contact_language or department.language
+    language = _language(case, context, facts, routed)
     draft.changes.append(_ticket(case, context, number, door, routed, language, found))
     draft.changes.append(entry_of(case, context, door, number, found, routed))
     draft.changes.append(AddParticipants(number, participants_of(case, context, door)))
@@ -81,7 +81,14 @@ def _ticket(
         tags=routed.tags,
         first=first_key(case, newcomer(case, context, door)),
         related=found.related or found.continues,
+        survey=routed.survey,
     )
+
+
+def _language(case: Case, context: DeskContext, facts: Facts, routed: Routed) -> str:
+    """What the rules say, what the mail is written in, what this person has written before; else the department's."""
+    department = context.department(routed.department)
+    return context.language(department, routed.language, case.reading.language, facts.contact_language)
 
 
 def _tell(
@@ -98,9 +105,7 @@ def _tell(
     writer = Writer(context, number, routed.department, message.subject, case.now)
     added = (c.participants for c in draft.changes if isinstance(c, AddParticipants) and c.ticket == number)
     people = next(added, ())
-    told = staff_of(context, writer.department, "", case.author_key)
-    known = {box.key for box in told}
-    told += [Mailbox(address) for address in routed.notify if address.lower() not in known]
+    told = with_named(staff_of(context, writer.department, "", case.author_key), routed.notify)
     draft.notices += agent_notices(
         writer,
         case,
@@ -121,7 +126,7 @@ def _flood(case: Case, context: DeskContext, door: str, facts: Facts, routed: Ro
     number = facts.flood_ticket
     if number is None or number not in facts.tickets:
         number = draft.number()
-        ticket = _ticket(case, context, number, door, routed, routed.language or case.reading.language, found)
+        ticket = _ticket(case, context, number, door, routed, _language(case, context, facts, routed), found)
         draft.changes.append(replace(ticket, flood=True))
         draft.changes.append(AddParticipants(number, participants_of(case, context, door)))
         promise = first_response(

@@ -72,6 +72,16 @@ def _at_each_door(case: Case, context: DeskContext, draft: Draft) -> None:
             draft.verdict(door, Outcome.DUPLICATE, None, "the same message has had its outcome here")
         else:
             decide_customer(case, context, door, draft)
+    if any(verdict.outcome is Outcome.QUARANTINED for verdict in draft.verdicts):
+        _put_aside(case, draft)
+
+
+def _put_aside(case: Case, draft: Draft) -> None:
+    """Held at one door, held at all: it is let out whole, and nothing that it did already may happen again."""
+    why = next(verdict.reasons for verdict in draft.verdicts if verdict.outcome is Outcome.QUARANTINED)
+    draft.begin_again()
+    for door in case.doors:
+        draft.verdict(door, Outcome.QUARANTINED, None, *why)
 
 
 def _confirmation(case: Case) -> TokenCheck | None:

@@ -252,7 +252,7 @@ def _survey(orders: Orders, draft: Draft) -> None:
     # what the facts tell of caps is about the agent who wrote: only the breaker concerns the customer as well
     facts = replace(orders.case.facts[orders.case.doors[0]], sent=(), muted=False)
     to = ticket.requester
-    if to is None or not orders.writer.department.survey or ticket.flood:
+    if to is None or not ticket.survey or ticket.flood:
         return
     why = refusal(facts, orders.context.caps, orders.case.now, "survey", "")
     if why:

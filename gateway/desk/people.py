@@ -52,6 +52,12 @@ def staff_of(context: DeskContext, department: Department, assignee: str, beside
     return agents or others
 
 
+def with_named(told: list[Mailbox], named: Iterable[str]) -> list[Mailbox]:
+    """Those told, and whom the rules name beside them; nobody twice."""
+    known = {box.key for box in told}
+    return [*told, *(Mailbox(address) for address in dict.fromkeys(named) if address_key(address) not in known)]
+
+
 def note_readers(context: DeskContext, department: Department, ticket: TicketFacts, author: str) -> list[Mailbox]:
     """Who gets a copy of an internal note: those told of the customer's mail, and whoever wrote a note before."""
     told = {box.key: box for box in staff_of(context, department, ticket.assignee, author)}

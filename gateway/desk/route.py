@@ -3,6 +3,7 @@
 Rules are tried from top to bottom. Tags and notify are unions; of every other field the first rule that sets it wins;
 later rules see what earlier ones have set (DECISIONS 20). Mail at a department's own address goes to that department
 unless a rule sets another; the last rule of the rulebook fills in what is still open and does not overrule that.
+A mail on a ticket stays with the ticket's department.
 """
 
 from __future__ import annotations
@@ -15,10 +16,12 @@ from typing import Any, NamedTuple
 from gateway.desk.conditions import WHY, Seen
 from gateway.desk.departments import NORMAL
 from gateway.desk.rulebook import ROLES, CompiledRule, Rulebook
-from gateway.model import Envelope, Json, Reading, address_key
+from gateway.model import Envelope, Json, Reading, TicketFacts, address_key
 
 _FIRST_WINS = ("department", "priority", "survey", "quarantine", "language")
 DOOR = "door"  # in `set_by`: the mail was addressed to the department
+TICKET = "ticket"  # … the mail is on a ticket of the department
+DEPARTMENT = "department"  # … it is the department's own setting
 
 
 class RuleTrace(NamedTuple):
@@ -42,7 +45,7 @@ class Routed:
     survey: bool
     quarantine: bool
     stopped_by: str  # "rules.yaml:12 name" of the rule that ended the search, or ""
-    set_by: Mapping[str, str]  # field → "rules.yaml:12 name", "door", or "department" for its own setting
+    set_by: Mapping[str, str]  # field → "rules.yaml:12 name", "door", "ticket", or "department" for its own setting
     fired: Json  # the rules that held and what each set, for storage
     _tried: Callable[[], tuple[RuleTrace, ...]] = field(repr=False, compare=False)
 
@@ -52,13 +55,16 @@ class Routed:
         return self._tried()
 
 
-def route(rulebook: Rulebook, reading: Reading, envelope: Envelope, door: str, on: str) -> Routed:
-    """Decides one mail at one door ("" for a general address). `on`: "new" or "reply"."""
-    run = _Run(rulebook, reading, envelope, door, on)
+def route(
+    rulebook: Rulebook, reading: Reading, envelope: Envelope, door: str, on: str, ticket: TicketFacts | None = None
+) -> Routed:
+    """Decides one mail at one door ("" for a general address). `on`: "new" or "reply". `ticket` is the one it replies
+    on: the rules see its department, class and tags, its department stays, `tags` are all it then has."""
+    run = _Run(rulebook, reading, envelope, door, on, ticket)
     run.decide()
 
     def tried() -> tuple[RuleTrace, ...]:
-        again = _Run(rulebook, reading, envelope, door, on)
+        again = _Run(rulebook, reading, envelope, door, on, ticket)
         again.trace = []
         again.decide()
         return tuple(again.trace)
@@ -66,10 +72,10 @@ def route(rulebook: Rulebook, reading: Reading, envelope: Envelope, door: str, o
     department = rulebook.departments[run.fields["department"]]
     if "survey" not in run.fields:
         run.fields["survey"] = department.survey
-        run.set_by["survey"] = "department"
+        run.set_by["survey"] = DEPARTMENT
     return Routed(
         department=department.name,
-        priority=run.fields.get("priority", NORMAL),
+        priority=run.seen.priority or NORMAL,
         tags=tuple(run.seen.tags),
         notify=tuple(
             dict.fromkeys(address for word in run.notify for address in _people(rulebook, department.name, word))
@@ -95,7 +101,15 @@ def _people(rulebook: Rulebook, department: str, word: str) -> tuple[str, ...]:
 class _Run:
     """One pass over the rules."""
 
-    def __init__(self, rulebook: Rulebook, reading: Reading, envelope: Envelope, door: str, on: str) -> None:
+    def __init__(
+        self,
+        rulebook: Rulebook,
+        reading: Reading,
+        envelope: Envelope,
+        door: str,
+        on: str,
+        ticket: TicketFacts | None = None,
+    ) -> None:
         self.rulebook = rulebook
         self.door = door if door in rulebook.departments else ""
         self.on = on
@@ -106,6 +120,14 @@ class _Run:
         self.fired: list[Json] = []
         self.stopped_by = ""
         self.trace: list[RuleTrace] | None = None
+        if ticket is not None:
+            self._begin_at(ticket)
+
+    def _begin_at(self, ticket: TicketFacts) -> None:
+        self.seen.department, self.seen.priority = ticket.department, ticket.priority
+        self.seen.tags = list(ticket.tags)
+        if ticket.department in self.rulebook.departments:
+            self.fields["department"], self.set_by["department"] = ticket.department, TICKET
 
     def decide(self) -> None:
         for rule in self.rulebook.rules:
@@ -143,8 +165,8 @@ class _Run:
             if value is not None and name not in self.fields:
                 self.fields[name] = did[name] = value
                 self.set_by[name] = by
-        self.seen.department = self.fields.get("department", "")
-        self.seen.priority = self.fields.get("priority", "")
+        self.seen.department = self.fields.get("department", self.seen.department)
+        self.seen.priority = self.fields.get("priority", self.seen.priority)
         for name, words, have in (("tags", effect.tags, self.seen.tags), ("notify", effect.notify, self.notify)):
             fresh = [word for word in dict.fromkeys(words) if word not in have]
             if fresh:

@@ -115,10 +115,10 @@ def _not_possible(orders: Orders) -> tuple[str, str, str] | None:
     """Orders that cannot be carried out."""
     unknown = _unknown_colleague(orders.context, orders.ticket, orders.parsed)
     if unknown:
-        return "unknown-command", f"#assign {unknown}", ""
+        return "impossible-command", f"#assign {unknown}", ""
     wrong = _wrong_copy(orders)
     if wrong:
-        return "unknown-command", wrong, ""
+        return "impossible-command", wrong, ""
     closing = orders.named("close")
     if closing is not None and not closing.argument and not orders.ticket.answered and not orders.public:
         return "closed-without-answer", "#close", "#close withdrawn | duplicate | machine"

@@ -24,7 +24,7 @@ from gateway.mail.quoting import (
     trimmed,
     unquoted,
 )
-from gateway.mail.token import holds_token
+from gateway.mail.token import holds_staff_token, holds_token
 from gateway.model import Message
 
 _ROUNDS = 8
@@ -40,7 +40,8 @@ class AgentText:
     """What may go to the customer, if `trouble` is "".
 
     `trouble`: "empty" (nothing was written and nothing attached), "below-the-line" (text stands below the cut line or
-    between its quotes, where it cannot be told from the quote), "internal-text" (text of ours is among it).
+    between its quotes, where it cannot be told from the quote), "internal-text" (text of ours is among it, or a mail
+    of ours to staff is attached: clients can be set to attach the original).
     `cut`: the cut line was there.
     """
 
@@ -64,8 +65,14 @@ def agent_answer(message: Message, cut_mark: str, secrets: Sequence[str]) -> Age
         text, doubt = _without_line(lines, own_address)
     else:
         text, doubt = _above_line(lines, at, mark, own_address)
+    if any(_is_internal(one.content, mark) for one in message.attachments):
+        doubt = "internal-text"
     trouble = _trouble(text, doubt, bool(message.attachments), secrets)
     return AgentText(text, trouble, at is not None)
+
+
+def _is_internal(content: bytes, mark: str) -> bool:
+    return mark.encode() in content or mark.encode("utf-16-le") in content or holds_staff_token(content)
 
 
 def _trouble(text: str, doubt: str, has_attachments: bool, secrets: Sequence[str]) -> str:

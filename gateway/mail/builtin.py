@@ -144,9 +144,10 @@ def builtin_text(kind: str, language: str, values: Mapping[str, object]) -> str:
 
 
 _CODES: Mapping[str, tuple[str, tuple[object, ...]]] = {
-    "agent-notice": ("what", ("new", "reply", "reopened", "survey-no", "flood")),
+    "agent-notice": ("what", ("new", "reply", "reopened", "survey-no", "survey-words", "flood")),
     "returned": ("reason", ("unknown-command", "empty", "below-the-line", "internal-text", "not-yours",
-                            "closed-without-answer", "no-ticket")),
+                            "closed-without-answer", "no-ticket", "impossible-command", "files-without-words",
+                            "other-department", "not-for-you")),
     "survey-thanks": ("worked", (True, False, None)),
 }  # fmt: skip
 _LISTS: Mapping[str, tuple[object, ...]] = {

@@ -39,6 +39,10 @@ _EXTENSION_FORM = re.compile(_FIELDS)
 _ID_FORM = re.compile(_FIELDS + r"\.([a-z0-9]{1,40})")
 _NONCE = re.compile(r"[a-z0-9]{1,40}")
 _ANYWHERE = re.compile(rf"\+{_FIELDS}@", re.IGNORECASE | re.ASCII)
+_STAFF = "".join(p.value for p in (Purpose.AGENT, Purpose.NOTE, Purpose.ESCALATION, Purpose.CONFIRM))
+_STAFF_ANYWHERE = re.compile(
+    rf"[+<]{_FIELDS.replace(_PURPOSES, _STAFF, 1)}(?:\.[a-z0-9]{{1,40}})?@".encode(), re.IGNORECASE
+)
 
 
 def day_of(instant: datetime) -> int:
@@ -104,6 +108,13 @@ def bare_address(address: str) -> str:
 def holds_token(text: str) -> bool:
     """Whether an address of token form stands anywhere in a text."""
     return _ANYWHERE.search(text) is not None
+
+
+def holds_staff_token(octets: bytes) -> bool:
+    """Whether an address or Message-ID that was made for an agent or manager stands in a file, be it UTF-8 or UTF-16:
+    then the file holds a mail of ours to staff."""
+    plain = octets.replace(b"\0", b"") if b"\0" in octets else octets
+    return _STAFF_ANYWHERE.search(plain) is not None
 
 
 def sign_message_id(domain: str, purpose: Purpose, number: int, address: str, day: int, nonce: str, keys: Keys) -> str:

@@ -26,7 +26,8 @@ PURPOSES = {
     "survey": Purpose.SURVEY,
     "confirm": Purpose.CONFIRM,
     "escalation": Purpose.ESCALATION,
-    **dict.fromkeys(("agent-notice", "returned", "note-copy", "assigned", "undelivered"), Purpose.AGENT),
+    "note-copy": Purpose.NOTE,
+    **dict.fromkeys(("agent-notice", "returned", "assigned", "undelivered"), Purpose.AGENT),
 }
 CONTEXT = ComposeContext(
     Keys((("k", b"golden-key-golden-key-golden-key"),)),
@@ -193,12 +194,12 @@ def test_thanks_and_regards_are_not_said_twice(shipped: Templates) -> None:
 @pytest.mark.parametrize(
     ("kind", "name", "codes"),
     [
-        ("agent-notice", "what", ("new", "reply", "reopened", "survey-no", "flood")),
+        ("agent-notice", "what", ("new", "reply", "reopened", "survey-no", "survey-words", "flood")),
         (
             "returned",
             "reason",
             ("unknown-command", "empty", "below-the-line", "internal-text", "not-yours", "closed-without-answer",
-             "no-ticket"),
+             "no-ticket", "impossible-command", "files-without-words", "other-department", "not-for-you"),
         ),
     ],
 )  # fmt: skip
