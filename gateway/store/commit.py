@@ -38,6 +38,7 @@ from gateway.store import schema
 from gateway.store.admit import View, opened, sighted, touched, view_of
 from gateway.store.blobs import Packed, put
 from gateway.store.errors import StoreRefused
+from gateway.store.facts import base_key
 from gateway.store.merge import move
 from gateway.store.outbox_rows import Mails, OutboxRef
 from gateway.store.rows import Rows
@@ -233,7 +234,7 @@ def _ticket_row(new: NewTicket, commit: Commit) -> dict[str, Any]:
         "survey": new.survey,
         "survey_open": False,
         "flood": new.flood,
-        "opened_by": new.requester.key if new.requester else "",
+        "opened_by": base_key(new.requester.address) if new.requester else "",
         "created_at": commit.at,
         "closed_at": None,
         "first": _order(new.first),

@@ -126,7 +126,8 @@ def _read(connection: Connection, queries: Sequence[FactsQuery]) -> _Known:
     authors = {query.author for query in queries} - {""}
     around = neighbourhoods(connection, {query.ask for query in queries})
     staged = _staged(connection, queries)
-    floods = {row.opened_by: int(row.number) for row in _FLOODS.rows(connection, authors)}
+    bases = {base_key(author) for author in authors}
+    floods = {row.opened_by: int(row.number) for row in _FLOODS.rows(connection, bases)}
     tickets = _tickets(connection, queries, around, staged, floods)
     return _Known(
         around=around,
@@ -134,7 +135,7 @@ def _read(connection: Connection, queries: Sequence[FactsQuery]) -> _Known:
         seen=_seen(connection, queries),
         contacts={row.address: row for row in _CONTACTS.rows(connection, authors)},
         sent=_sent(connection, authors, now),
-        opened={row.opened_by: int(row.many) for row in _OPENED.rows(connection, authors, since=now - _HOUR)},
+        opened={row.opened_by: int(row.many) for row in _OPENED.rows(connection, bases, since=now - _HOUR)},
         floods=floods,
         bounces=_bounces(connection, queries),
         staged=staged,
@@ -195,7 +196,8 @@ def minute_of(instant: datetime) -> int:
 def _facts_of(query: FactsQuery, known: _Known) -> Facts:
     around = known.around[query.ask]
     staged = known.staged.get(query.staged_intake) if query.staged_intake is not None else None
-    flood = known.floods.get(query.author)
+    base = base_key(query.author)
+    flood = known.floods.get(base)
     contact = known.contacts.get(query.author)
     numbers = [*query.ticket_numbers, *around.tickets]
     numbers += [staged.ticket] if staged else []
@@ -210,9 +212,9 @@ def _facts_of(query: FactsQuery, known: _Known) -> Facts:
         seen_doors=tuple(sorted(row.door for row in known.seen.get(query.digest, ()) if is_repeat(row, query))),
         contact_language=contact.language if contact else "",
         known_correspondent=bool(contact and contact.known),
-        sent=tuple(known.sent.get(base_key(query.author), ())),
+        sent=tuple(known.sent.get(base, ())),
         sent_all_last_hour=known.sent_all,
-        opened_last_hour=known.opened.get(query.author, 0),
+        opened_last_hour=known.opened.get(base, 0),
         flood_ticket=flood,
         muted=_muted(known.bounces.get(query.author, []), query),
         staged=staged,
