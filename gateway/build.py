@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -20,7 +21,9 @@ from gateway.mail.render import TemplateErrors
 from gateway.mail.wire import unpack
 from gateway.model import Outgoing, SendResult
 from gateway.settings import Settings, load_keys
+from gateway.store.errors import StoreLocked, StoreUnavailable
 from gateway.store.ledger import StoreLedger
+from gateway.store.lock import FileLock
 from gateway.store.store import Store, migrate, open_store
 
 RULE_ENDINGS = (".yaml", ".yml", ".txt")
@@ -81,31 +84,48 @@ class LiveRules:
         with self._lock:
             try:
                 fresh = rules_from(self._settings, still=True)
-            except (FolderProblem, RulebookErrors, TemplateErrors) as error:
-                self.trouble = str(error)
-                log.rules_refused(self.trouble)
-                return self.trouble.splitlines()
+            except Exception as error:  # noqa: BLE001 - see _why: whatever a rule file brings up, the mail goes on
+                return self._refuse(error).splitlines()
             self._take(fresh)
             return []
 
     def _begin(self) -> Current:
+        """The rules on disk, else the last good ones. Raises what is wrong with the former if there are no others."""
         try:
             fresh = rules_from(self._settings)
-        except (FolderProblem, RulebookErrors, TemplateErrors) as error:
+        except Exception as error:
             kept = self._last_good.load()
             if kept is None:
                 raise
-            self.trouble = str(error)
-            log.rules_refused(self.trouble)
-            return load_current(fixed_of(self._settings), *kept)
-        self._take(fresh)
-        return fresh
+            self._refuse(error)
+            try:
+                return load_current(fixed_of(self._settings), *kept)
+            except (RulebookErrors, TemplateErrors):  # kept by an older version of this program
+                raise error from None
+        return self._take(fresh)
 
-    def _take(self, fresh: Current) -> None:
-        self._last_good.save(fresh.rule_files, fresh.template_files)
+    def _refuse(self, error: Exception) -> str:
+        self.trouble = _why(error)
+        log.rules_refused(self.trouble)
+        return self.trouble
+
+    def _take(self, fresh: Current) -> Current:
+        try:
+            self._last_good.save(fresh.rule_files, fresh.template_files)
+        except OSError as error:  # a full disk must not keep a good rule file from taking effect
+            log.fault("rules", f"the last good rules cannot be kept: {error}")
         self.trouble = ""
         self._current = fresh
         log.rules_loaded(fresh.rulebook.digest, len(fresh.rulebook.rules))
+        return fresh
+
+
+def _why(error: Exception) -> str:
+    """The problems as the author of a rule file is to see them; a fault of our own checking is named as such."""
+    if isinstance(error, (FolderProblem, RulebookErrors, TemplateErrors)):
+        return str(error)
+    log.fault("rules", f"{type(error).__name__}: {error}", error)
+    return f"the rules and templates cannot be checked: {type(error).__name__}: {error}"
 
 
 @dataclass
@@ -118,26 +138,53 @@ class Parts:
     child: ReadingChild
     transports: list[Transport]
     metrics: Metrics
+    lock: FileLock
+
+    def record_rulebook(self) -> None:
+        """Old rulebooks are kept: a decision names the one it was made by. A full disk costs only that record."""
+        current = self.rules.current()
+        try:
+            self.store.record_rulebook(current.rulebook.digest, current.rule_files).result()
+        except StoreUnavailable as error:
+            log.fault("rules", f"the rulebook cannot be recorded: {error}")
 
     def close(self) -> None:
+        """What was handed to the store is written first; the lock goes last."""
         self.child.close()
         self.store.close()
+        self.lock.close()
 
 
 def build_parts(settings: Settings) -> Parts:
-    """Opens the store under its lock, loads the rules, starts nothing."""
+    """The one daemon on this state folder: nothing in it changes before its lock is held, and the database not before
+    the rules are good. Starts nothing. Raises StoreLocked, StoreVersion, StoreUnavailable, StoreBroken, or what is
+    wrong with the rules."""
     settings.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    rules = LiveRules(settings)
-    store = prepared_store(settings)
-    store.record_rulebook(rules.current().rulebook.digest, rules.current().rule_files)
-    return Parts(
-        store=store,
-        ledger=StoreLedger(store),
-        rules=rules,
-        child=ReadingChild(settings.limits, unpack),
-        transports=transports(settings),
-        metrics=Metrics(),
-    )
+    with ExitStack() as undo:
+        lock = _only_one(settings.state_dir)
+        undo.callback(lock.close)
+        rules = LiveRules(settings)
+        store = prepared_store(settings)
+        undo.callback(store.close)
+        parts = Parts(
+            store=store,
+            ledger=StoreLedger(store),
+            rules=rules,
+            child=ReadingChild(settings.limits, unpack),
+            transports=transports(settings),
+            metrics=Metrics(),
+            lock=lock,
+        )
+        parts.record_rulebook()
+        undo.pop_all()
+        return parts
+
+
+def _only_one(state_dir: Path) -> FileLock:
+    try:
+        return FileLock(state_dir / "daemon")
+    except StoreLocked as error:
+        raise StoreLocked(f"another gateway runs on this state folder: {error}") from None
 
 
 def prepared_store(settings: Settings) -> Store:

@@ -9,10 +9,12 @@ import asyncio
 import random
 import shutil
 import signal
-import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import AsyncExitStack, suppress
+from datetime import datetime
+from functools import partial
 from typing import Any
 
 from gateway import log
@@ -23,18 +25,24 @@ from gateway.edge.control import ControlServer
 from gateway.edge.http import HttpServer, build_app
 from gateway.edge.imap_in import ImapPoller
 from gateway.edge.smtp_in import SmtpListener
+from gateway.flow.loops import Loops
 from gateway.flow.receive import Desk, Tools
-from gateway.flow.send import Sending
+from gateway.flow.send import Sending, Unmarked
 from gateway.flow.tick import tick
 from gateway.mail.token import bare_address
 from gateway.model import Received, Source
 from gateway.options import Listen
 from gateway.settings import Settings, verify_password
+from gateway.store.database import database_path
 from gateway.store.errors import StoreBroken
 
-STOP_GRACE = 20.0
+STOP = 24.0  # seconds from the signal to the end, at most, a few more for what the disk does
+STOP_CLIENTS = 10.0  # of these: for clients to finish the mail they are at
 TICK = 5.0  # seconds between looks at what has come due
 STALLED = 60.0  # a desk that has not moved for so long fails the watchdog
+STALLED_APART = 180.0  # the same for large mail: beyond what two children may take to start and to read
+WAITS_LONG = 300.0  # a kept mail without its outcome after so long is not normal
+MIB = 1024 * 1024
 
 
 class Daemon:
@@ -55,9 +63,17 @@ class Daemon:
                 metrics.decided,
             )
         )
+        unmarked = Unmarked()
         self._senders = [
             Sending(
-                store, transport.send, self._parts.rules.current, self._clock.now, settings.retry, _spread, metrics.sent
+                store,
+                transport.send,
+                self._parts.rules.current,
+                self._clock.now,
+                settings.retry,
+                _spread,
+                metrics.sent,
+                unmarked,
             )
             for transport in self._parts.transports
         ]
@@ -67,11 +83,13 @@ class Daemon:
             )
             for box in settings.imap
         ]
-        self._stop = threading.Event()
-        self._threads: list[threading.Thread] = []
+        self._loops = Loops(self._broken)
+        self._loop = asyncio.get_running_loop()
         self._done = asyncio.Event()
+        self._deadline = 0.0
         self._status = 0
         self._disk_checked, self._disk_reason = 0.0, ""
+        self._folders = {settings.state_dir, database_path(settings.database_url).parent}
 
     # --- what the edges are given ---
 
@@ -81,8 +99,11 @@ class Daemon:
         return future
 
     def _kept(self, done: Future[int], received: Received) -> None:
-        if done.cancelled() or done.exception() is not None:
-            log.not_kept(received.source.value, str(done.exception()))
+        error = None if done.cancelled() else done.exception()
+        if done.cancelled() or error is not None:
+            log.not_kept(received.source.value, str(error) if error is not None else "given up")
+            if isinstance(error, StoreBroken):
+                self._broken()
             return
         self._parts.metrics.received(received.source.value)
         log.kept(done.result(), received.source.value, len(received.raw), received.envelope.mail_from or "")
@@ -103,11 +124,16 @@ class Daemon:
             return "broken"
         now = time.monotonic()
         if now - self._disk_checked > 1.0:
-            free = shutil.disk_usage(self._settings.state_dir).free
-            need = max(100 * 1024 * 1024, 3 * self._settings.limits.message)
-            self._disk_reason = f"{free} octets free, {need} needed" if free < need else ""
-            self._disk_checked = now
+            self._disk_reason, self._disk_checked = self._full(), now
         return self._disk_reason
+
+    def _full(self) -> str:
+        need = max(100 * MIB, 3 * self._settings.limits.message)
+        try:
+            free = min(shutil.disk_usage(folder).free for folder in self._folders)
+        except OSError as error:
+            return f"cannot be looked at: {error.strerror}"
+        return f"{free} octets free, {need} needed" if free < need else ""
 
     def _login(self, user: str, password: str) -> bool:
         stored = self._settings.submission_users.get(user.strip().lower())
@@ -121,39 +147,67 @@ class Daemon:
     # --- running ---
 
     async def run(self) -> int:
-        loop = asyncio.get_running_loop()
+        """Opens every door, then begins to work; ends in the reverse order. OSError names the port that is taken."""
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._done.set)
-        loop.add_signal_handler(signal.SIGHUP, lambda: loop.run_in_executor(None, self._reload))
-        self._start_threads(loop)
-        listeners = await self._listen()
-        control = ControlServer(self._settings.state_dir / "control", self._handlers())
-        await control.start()
-        http = HttpServer(
-            build_app(self._health, self._parts.metrics.render), self._settings.http_host, self._settings.http_port
-        )
-        serving = asyncio.ensure_future(http.serve())
-        systemd.notify("READY=1")
-        log.ready()
-        watch = asyncio.ensure_future(self._watchdog())
-        await self._done.wait()
-        systemd.notify("STOPPING=1")
-        log.stopping()
-        await asyncio.gather(*(listener.stop(STOP_GRACE) for listener in listeners))
-        watch.cancel()
-        await control.stop()
-        await http.stop()
-        await asyncio.gather(serving, watch, return_exceptions=True)
-        await loop.run_in_executor(None, self._stop_threads)
+            self._loop.add_signal_handler(number, self._end)
+        self._loop.add_signal_handler(signal.SIGHUP, self._hang_up)
+        async with AsyncExitStack() as doors:
+            doors.push_async_callback(self._last)
+            doors.push_async_callback(self._serve_http().stop)
+            control = ControlServer(self._settings.state_dir / "control", self._handlers())
+            await control.start()
+            doors.push_async_callback(control.stop, 2.0)
+            await self._listen(doors)
+            self._start_loops()
+            watch = asyncio.ensure_future(self._watchdog())
+            systemd.notify("READY=1")
+            log.ready()
+            await self._done.wait()
+            watch.cancel()
+            systemd.notify("STOPPING=1")
+            log.stopping()
         return self._status
 
-    async def _listen(self) -> list[SmtpListener]:
+    async def _last(self) -> None:
+        await self._loop.run_in_executor(None, self._stop_loops)
+
+    def _end(self) -> None:
+        if not self._done.is_set():
+            self._deadline = time.monotonic() + STOP
+            self._desk.end()
+            self._done.set()
+
+    def _broken(self) -> None:
+        """The database is damaged: no more mail is taken, the daemon ends with status 3."""
+        self._status = 3
+        with suppress(RuntimeError):  # the loop has ended already
+            self._loop.call_soon_threadsafe(self._end)
+
+    def _hang_up(self) -> None:
+        done = self._loop.run_in_executor(None, self._reload)
+        done.add_done_callback(lambda task: _look_at("reload", task))
+
+    def _serve_http(self) -> HttpServer:
+        host, port = self._settings.http_host, self._settings.http_port
+        try:
+            server = HttpServer(build_app(self._health, self._parts.metrics.render), host, port)
+        except OSError as error:
+            raise OSError(error.errno, f"http {host}:{port}: {error.strerror}") from None
+        asyncio.ensure_future(server.serve()).add_done_callback(lambda task: _look_at("http", task))
+        return server
+
+    async def _listen(self, doors: AsyncExitStack) -> None:
         inherited = systemd.listen_fds()
         wanted: list[tuple[str, Listen | None, Source]] = [
             ("smtp", self._settings.smtp, Source.SMTP),
             ("submission", self._settings.submission, Source.SUBMISSION),
         ]
-        listeners = []
+        listeners: list[SmtpListener] = []
+
+        async def stop() -> None:
+            await asyncio.gather(*(listener.stop(STOP_CLIENTS) for listener in listeners))
+
+        doors.push_async_callback(stop)
         for name, listen, source in wanted:
             if listen is None:
                 continue
@@ -171,61 +225,46 @@ class Daemon:
             await listener.start()
             log.listening(name, listen.host, listener.port)
             listeners.append(listener)
-        return listeners
 
-    def _start_threads(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._thread("desk", lambda: self._desk.run(self._stop), loop)
-        self._thread("slow-lane", lambda: self._desk.run_slow(self._stop), loop)
-        self._thread("clock", self._tick_loop, loop)
+    def _start_loops(self) -> None:
+        start, stopping = self._loops.start, self._loops.stopping
+        start("desk", lambda: self._desk.run(stopping))
+        start("slow-lane", lambda: self._desk.run_slow(stopping))
+        start("clock", self._tick_loop)
         for number, sender in enumerate(self._senders):
-            self._thread(f"sender-{number}", lambda sender=sender: sender.run(self._stop), loop)  # type: ignore[misc]
+            start(f"sender-{number}", partial(sender.run, stopping))
         for poller in self._pollers:
-            self._thread(f"imap-{poller.mailbox.name}", lambda poller=poller: poller.run(self._stop), loop)  # type: ignore[misc]
-
-    def _thread(self, name: str, body: Callable[[], None], loop: asyncio.AbstractEventLoop) -> None:
-        thread = threading.Thread(target=self._supervise, args=(name, body, loop), name=name, daemon=True)
-        self._threads.append(thread)
-        thread.start()
-
-    def _supervise(self, name: str, body: Callable[[], None], loop: asyncio.AbstractEventLoop) -> None:
-        """Runs one loop for as long as the daemon lives; a damaged database ends the daemon instead."""
-        while not self._stop.is_set():
-            try:
-                body()
-            except StoreBroken as error:
-                log.fault(name, str(error), error)
-                self._status = 3
-                loop.call_soon_threadsafe(self._done.set)
-                return
-            except Exception as error:  # noqa: BLE001 - a loop that ends is lost mail; it is logged and begun again
-                log.fault(name, f"{type(error).__name__}: {error}", error)
-                self._stop.wait(1.0)
+            start(f"imap-{poller.mailbox.name}", partial(poller.run, stopping))
 
     def _tick_loop(self) -> None:
-        for sender in self._senders[:1]:
-            sender.tell_failed()
-        while not self._stop.wait(TICK / max(1.0, min(self._clock.speed, 20.0))):
-            tick(self._parts.store, self._parts.rules.current(), self._clock.now(), lambda: self._wake_senders(1))
-            self._parts.metrics.observe(self._parts.store.status())
+        store, rest = self._parts.store, TICK / max(1.0, min(self._clock.speed, 20.0))
+        while not self._loops.stopping.is_set():
+            for sender in self._senders[:1]:
+                sender.tell_failed()
+            tick(store, self._parts.rules.current(), self._clock.now(), lambda: self._wake_senders(1))
+            self._parts.metrics.observe(store.status(), self._clock.now())
+            self._loops.stopping.wait(rest)
 
-    def _stop_threads(self) -> None:
-        self._stop.set()
+    def _stop_loops(self) -> None:
+        self._desk.end()
+        self._loops.stopping.set()
         self._desk.wake()
         for sender in self._senders:
             sender.wake()
-        deadline = time.monotonic() + STOP_GRACE
-        for thread in self._threads:
-            thread.join(max(0.1, deadline - time.monotonic()))
+        self._parts.child.close()  # what it reads now is read again after the next start
+        for name in self._loops.join(self._deadline):
+            log.fault(name, "did not end in time")
         self._parts.close()
 
     # --- health ---
 
     def _health(self) -> tuple[bool, dict[str, Any]]:
-        """Red when the desk stands still, the disk is nearly full or the rules on disk are refused."""
+        """Red when the desk stands still, a loop keeps failing, the disk is nearly full or the rules on disk are
+        refused."""
         waiting, oldest = self._parts.store.waiting()
-        stalled = time.perf_counter() - self._desk.beat > STALLED
         reasons = [
-            *(["the desk has not moved for a minute"] if stalled else []),
+            *self._stalled(oldest),
+            *self._loops.troubles(),
             *([f"disk: {self._ready()}"] if self._ready() else []),
             *([f"rules refused: {self._parts.rules.trouble}"] if self._parts.rules.trouble else []),
         ]
@@ -237,10 +276,19 @@ class Daemon:
             "rulebook": self._parts.rules.current().rulebook.digest,
         }
 
+    def _stalled(self, oldest: datetime | None) -> list[str]:
+        now = time.perf_counter()
+        age = (self._clock.now() - oldest).total_seconds() / self._clock.speed if oldest else 0.0
+        return [
+            *(["the desk has not moved for a minute"] if now - self._desk.ordinary.beat > STALLED else []),
+            *(["large mail has not moved for minutes"] if now - self._desk.apart.beat > STALLED_APART else []),
+            *([f"the oldest mail has waited for {int(age)} s"] if age > WAITS_LONG else []),
+        ]
+
     async def _watchdog(self) -> None:
         interval = systemd.watchdog_interval()
         while interval:
-            if time.perf_counter() - self._desk.beat < STALLED:
+            if time.perf_counter() - self._desk.ordinary.beat < STALLED:
                 systemd.notify("WATCHDOG=1")
             await asyncio.sleep(interval / 2)
 
@@ -256,9 +304,13 @@ class Daemon:
 
     def _reload(self) -> list[str]:
         systemd.notify("RELOADING=1")
-        problems = self._parts.rules.reload()
-        systemd.notify("READY=1")
-        return problems
+        try:
+            problems = self._parts.rules.reload()
+            if not problems:
+                self._parts.record_rulebook()
+            return problems
+        finally:
+            systemd.notify("READY=1")
 
     def _set_speed(self, arguments: dict[str, Any]) -> dict[str, Any]:
         """For the demo: only a clock that was made to run fast may be changed."""
@@ -268,13 +320,22 @@ class Daemon:
         return {"speed": self._clock.speed}
 
     def _release(self, arguments: dict[str, Any]) -> dict[str, Any]:
-        self._parts.store.release_quarantined(int(arguments["id"]))
+        number = int(arguments["id"])
+        if not self._parts.store.release_quarantined(number):
+            return {"error": f"{number} is not in quarantine"}
         self._desk.wake()
-        return {"released": int(arguments["id"])}
+        return {"released": number}
 
 
 def _spread() -> float:
     return random.uniform(-1, 1)
+
+
+def _look_at(where: str, task: asyncio.Future[Any]) -> None:
+    """Nobody waits for this one: its fault goes into the log."""
+    error = None if task.cancelled() else task.exception()
+    if error is not None:
+        log.fault(where, f"{type(error).__name__}: {error}", error)
 
 
 def run(settings: Settings) -> int:

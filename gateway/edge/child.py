@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import select
+import signal
 import struct
 import subprocess
 import sys
@@ -21,11 +22,16 @@ from gateway.options import ReadLimits
 _FRAME = struct.Struct(">cI")
 _START = 30.0  # seconds until a new child must be ready; a busy machine imports slowly
 _CHUNK = 1 << 16
+_OUTSIDE = (-signal.SIGTERM, -signal.SIGINT, -signal.SIGHUP)  # sent by people and systemd, never because of a mail
 _PROGRAM = "gateway.mail.child_main"  # by name: this room may not import the postmaster's wing
 
 
 class ChildFailed(Exception):
     """The child died, stalled or ran out of memory on this message. The text is the reason."""
+
+
+class NoChild(ChildFailed, OSError):
+    """No child can be started now; whatever was to be read has no part in it."""
 
 
 class _Gone(Exception):
@@ -53,7 +59,8 @@ class ReadingChild:
         """`raw`, read in the child. What no parser can read comes back as the minimal reading.
 
         Raises `ChildFailed` when the child died, took longer than `child_wall` seconds, or ran out of `child_memory` or
-        `child_cpu`; the next call starts a new child. A child that died while idle is replaced without an error.
+        `child_cpu`; the next call starts a new child. A child that died while idle, or was told to end by somebody, is
+        replaced once without an error. Raises `NoChild`, an OSError as well, when none can be started.
         """
         with self._lock:
             try:
@@ -68,7 +75,10 @@ class ReadingChild:
             raise ChildFailed(f"the child's answer is not a message: {fault}") from fault
 
     def close(self) -> None:
-        """End the child. A later `read` starts a new one."""
+        """End the child, at once; a `read` under way in another thread raises. A later `read` starts a new one."""
+        process = self._process
+        if process is not None:
+            process.kill()
         with self._lock:
             self._kill()
 
@@ -79,7 +89,7 @@ class ReadingChild:
                 return self._exchange(process, raw)
             except _Gone:
                 reason = self._obituary(process)
-                if fresh or reason != "ended":
+                if fresh or not (process.returncode in _OUTSIDE or reason == "ended"):
                     raise ChildFailed(f"the child {reason}") from None
         raise AssertionError("unreachable")
 
@@ -106,7 +116,7 @@ class ReadingChild:
                 start_new_session=True,  # a Ctrl-C at the terminal is for the parent
             )
         except OSError as fault:
-            raise ChildFailed(f"the child cannot be started: {fault.strerror}") from fault
+            raise NoChild(f"the child cannot be started: {fault.strerror}") from fault
         self._process = process
         for stream in (process.stdin, process.stdout):
             if stream is not None:
@@ -114,9 +124,11 @@ class ReadingChild:
         try:
             kind, _ = self._answer(process, time.monotonic() + _START)
         except _Gone:
-            raise ChildFailed(f"the child {self._obituary(process)} at its start") from None
+            raise NoChild(f"the child {self._obituary(process)} at its start") from None
+        except ChildFailed as fault:
+            raise NoChild(f"at its start {fault}") from None
         if kind != b"R":
-            raise ChildFailed("the child did not say that it is ready")
+            raise NoChild("the child did not say that it is ready")
         return process
 
     def _exchange(self, process: subprocess.Popen[bytes], raw: bytes) -> bytes:

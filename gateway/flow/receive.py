@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import datetime
 from time import perf_counter
 
@@ -13,27 +14,47 @@ from gateway import log
 from gateway.flow.current import Current
 from gateway.flow.think import Thought, decide_thought, snapshot, understand_intake
 from gateway.flow.write import commit_of
-from gateway.mail.limits import scan
+from gateway.mail.limits import Scan, scan
 from gateway.mail.parse import Unreadable, read_message, read_minimal
 from gateway.model import Commit, Intake, Message, Stale
-from gateway.store.store import OutboxRef, Store, StoreUnavailable
+from gateway.store.store import OutboxRef, Settled, Store, StoreBroken, StoreUnavailable
 
 GROUP = 50
-SLOW_GROUP = 4
-PAUSE = 1.0  # seconds between tries while the store is unavailable
+PAUSE = 1.0  # seconds of sleep at most; between tries while the store cannot write
+NO_READER = 5.0  # seconds between tries to start a child
+ROUNDS = 5  # decisions of one reading, where others change the same tickets meanwhile
 Written = Future[tuple[OutboxRef, ...]]
 
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """What the desk is given: no edge is imported here."""
+    """What the desk is given: no edge is imported here.
+
+    `read_in_child` raises when the child died, stalled or ran out of memory on this mail; OSError when there is no
+    child, which is not the mail's fault.
+    """
 
     store: Store
     current: Callable[[], Current]
     now: Callable[[], datetime]
-    read_in_child: Callable[[bytes], Message]  # raises when the child died, stalled or ran out of memory
+    read_in_child: Callable[[bytes], Message]
     decided: Callable[[int], None] = lambda _: None  # told how many mails were written: wakes the senders
     count: Callable[[str, float], None] = lambda *_: None  # told each outcome and the seconds it took
+
+
+class NoReader(Exception):
+    """No child could be started: large and unusual mail waits, untried."""
+
+
+class Lane:
+    """A way of reading, and when the loop that reads so has last moved (of `perf_counter`)."""
+
+    def __init__(self, read: Callable[[Intake], Message]) -> None:
+        self.read = read
+        self.move()
+
+    def move(self) -> None:
+        self.beat = perf_counter()
 
 
 class Desk:
@@ -43,56 +64,81 @@ class Desk:
         self._tools = tools
         self._wake = threading.Condition()
         self._news = 0
-        self._slow: dict[int, Intake] = {}
+        self._slow: dict[int, Intake] = {}  # claimed for the slow lane; their octets stay in the store until their turn
         self._slow_news = threading.Condition()
-        self.beat = perf_counter()
+        self._ending = threading.Event()
+        self.ordinary, self.apart = Lane(self._read_here), Lane(self._read_apart)
 
     def wake(self) -> None:
         with self._wake:
             self._news += 1
             self._wake.notify_all()
 
+    def end(self) -> None:
+        """The daemon is about to stop: both lanes wake, and a try that fails from now on counts against no mail."""
+        self._ending.set()
+        self.wake()
+        with self._slow_news:
+            self._slow_news.notify_all()
+
     # --- the ordinary lane ---
 
     def run(self, stop: threading.Event) -> None:
         """Until stopped: handles what waits, sleeps when nothing does."""
-        seen = -1
         while not stop.is_set():
-            self.beat = perf_counter()
+            self.ordinary.move()
             with self._wake:
                 news = self._news
-            try:
-                handled = self.step()
-            except StoreUnavailable as error:
-                log.fault("desk", str(error))
-                stop.wait(PAUSE)
-                continue
-            if handled == 0:
+            if self.step() == 0:
                 with self._wake:
-                    if self._news == news == seen or self._news == news:
+                    if self._news == news:  # what was kept since the claim has woken nobody yet
                         self._wake.wait(timeout=PAUSE)
-            seen = news
 
     def step(self) -> int:
-        """One group; the number of messages that got their outcome or went to the slow lane."""
+        """One group; the number of messages that got their outcome, or a failed try, or went to the slow lane."""
         claimed = self._tools.store.claim(GROUP)
         if not claimed:
             return 0
-        ordinary = [intake for intake in claimed if not self._is_slow(intake)]
-        return len(claimed) - len(ordinary) + self._handle(ordinary, self._read_here)
+        with self._holding(claimed):
+            ordinary, slow = self._parted(claimed)
+        self._hand_over(slow)
+        with self._holding(ordinary):
+            self._handle(ordinary, self.ordinary)
+        return len(claimed)
 
-    def _is_slow(self, intake: Intake) -> bool:
-        found = scan(intake.raw, self._tools.current().fixed.limits)
-        if found.over:
-            self._tools.store.quarantine(intake.id, found.over)
-            log.quarantined(intake.id, found.over)
-            return True
-        if not found.unusual and not intake.attempts:
-            return False
+    @contextmanager
+    def _holding(self, claimed: Sequence[Intake]) -> Iterator[None]:
+        """Whatever happens, no claim is lost: what was not settled is given back, to be claimed again."""
+        try:
+            yield
+        except BaseException:
+            self._tools.store.unclaim([intake.id for intake in claimed])
+            raise
+
+    def _parted(self, claimed: Sequence[Intake]) -> tuple[list[Intake], list[Intake]]:
+        """(ordinary, slow); what is over a limit is put aside, unless a person has let it out."""
+        ordinary, slow = [], []
+        for intake in claimed:
+            found = self._scanned(intake)
+            if found.over and not intake.released:
+                self._tools.store.quarantine(intake.id, found.over)
+                log.quarantined(intake.id, found.over)
+            elif found.over or found.unusual or intake.attempts:
+                slow.append(intake)
+            else:
+                ordinary.append(intake)
+        return ordinary, slow
+
+    def _scanned(self, intake: Intake) -> Scan:
+        try:
+            return scan(intake.raw, self._tools.current().fixed.limits)
+        except Exception as error:  # noqa: BLE001 - a fault of ours: the child reads it, and the others go on
+            return Scan(unusual=f"the scan failed: {type(error).__name__}")
+
+    def _hand_over(self, slow: Iterable[Intake]) -> None:
         with self._slow_news:
-            self._slow[intake.id] = intake
+            self._slow.update((intake.id, replace(intake, raw=b"")) for intake in slow)
             self._slow_news.notify_all()
-        return True
 
     def _read_here(self, intake: Intake) -> Message:
         limits = self._tools.current().fixed.limits
@@ -106,14 +152,16 @@ class Desk:
     def run_slow(self, stop: threading.Event) -> None:
         """Large and unusual mail, read in a child that can be killed; others never wait for it."""
         while not stop.is_set():
+            self.apart.move()
             with self._slow_news:
-                if not self._slow:
+                if not self._slow and not self._ending.is_set():
                     self._slow_news.wait(timeout=PAUSE)
             try:
-                self.step_slow()
-            except StoreUnavailable as error:
+                if not self.step_slow() and self._ending.is_set():
+                    stop.wait(PAUSE)
+            except NoReader as error:
                 log.fault("slow lane", str(error))
-                stop.wait(PAUSE)
+                stop.wait(NO_READER)
 
     def step_slow(self) -> int:
         """Takes one unusual mail, those that failed before last."""
@@ -122,7 +170,18 @@ class Desk:
             if intake is None:
                 return 0
             del self._slow[intake.id]
-        return self._handle([intake], self._read_apart)
+        with self._holding([intake]):
+            if (whole := self._whole(intake)) is not None:
+                self._handle([whole], self.apart)
+        return 1
+
+    def _whole(self, intake: Intake) -> Intake | None:
+        try:
+            return replace(intake, raw=self._tools.store.raw(intake.id))
+        except StoreBroken as error:  # these octets alone; a damaged database fails this write as well
+            self._tools.store.quarantine(intake.id, f"the kept octets cannot be read: {error}")
+            log.quarantined(intake.id, str(error))
+            return None
 
     def _read_apart(self, intake: Intake) -> Message:
         limits = self._tools.current().fixed.limits
@@ -130,36 +189,78 @@ class Desk:
             return self._tools.read_in_child(intake.raw)
         except Unreadable as error:
             return read_minimal(intake.raw, limits, str(error))
+        except OSError as error:
+            raise NoReader(str(error)) from error
+        except Exception as error:
+            if not intake.released or self._ending.is_set():
+                raise
+            return read_minimal(intake.raw, limits, str(error))  # a person wants it on the desk, readable or not
 
     # --- both ---
 
-    def _handle(self, claimed: Sequence[Intake], read: Callable[[Intake], Message]) -> int:
-        """Reads, decides and commits a group; whatever goes wrong with one leaves the others alone."""
-        if not claimed:
-            return 0
+    def _handle(self, claimed: Sequence[Intake], lane: Lane) -> None:
+        """Reads, decides and commits; whatever goes wrong with one leaves the others alone."""
+        try:
+            self._handle_group(claimed, lane)
+        except (StoreUnavailable, StoreBroken, NoReader):
+            raise
+        except Exception as error:  # noqa: BLE001 - a fault of ours that one mail brings up: found by trying each alone
+            if len(claimed) > 1:
+                for intake in claimed:
+                    self._handle([intake], lane)
+                return
+            log.fault("desk", f"intake {claimed[0].id}: {type(error).__name__}: {error}", error)
+            self._failed(claimed[0], f"{type(error).__name__}: {error}")
+
+    def _handle_group(self, claimed: Sequence[Intake], lane: Lane) -> None:
         started, tools = perf_counter(), self._tools
         current, now = tools.current(), tools.now()
-        thoughts, later = _compatible(self._understood(claimed, read, current, now))
-        tools.store.unclaim([thought.intake.id for thought in later])
-        commits = self._decided(thoughts, current, now)
-        written = tools.store.commit_many([commit for _, commit in commits])
-        futures = [(thought, commit, future) for (thought, commit), future in zip(commits, written, strict=True)]
-        done = self._settled(futures, started)
+        later, done = self._understood(claimed, lane, current, now), 0
+        while later:
+            thoughts, later = _compatible(later)
+            for _ in range(ROUNDS):
+                if not thoughts:
+                    break
+                lane.move()
+                settled, thoughts = self._round(thoughts, current, now, started)
+                done += settled
+            if thoughts:
+                tools.store.unclaim([thought.intake.id for thought in thoughts])
+                self.wake()
         log.group(len(claimed), done, perf_counter() - started)
-        if done:
-            tools.decided(sum(len(commit.mails) for _, commit in commits))
-        return len(claimed) - len(later)
 
-    def _understood(
-        self, claimed: Iterable[Intake], read: Callable[[Intake], Message], current: Current, now: datetime
-    ) -> list[Thought]:
+    def _understood(self, claimed: Iterable[Intake], lane: Lane, current: Current, now: datetime) -> list[Thought]:
         thoughts = []
         for intake in claimed:
+            lane.move()
             try:
-                thoughts.append(understand_intake(intake, read(intake), current, now))
+                thoughts.append(understand_intake(intake, lane.read(intake), current, now))
+            except NoReader:
+                raise
             except Exception as error:  # noqa: BLE001 - one mail, whatever is wrong with it, never stops the others
                 self._failed(intake, f"{type(error).__name__}: {error}")
         return thoughts
+
+    def _round(
+        self, thoughts: Sequence[Thought], current: Current, now: datetime, started: float
+    ) -> tuple[int, list[Thought]]:
+        """Decides and commits; (how many have their outcome, those to be decided again on newer facts)."""
+        commits = self._decided(thoughts, current, now)
+        written = self._tools.store.commit_many([commit for _, commit in commits])
+        done, mails, stale, unavailable = 0, 0, [], None
+        for (thought, commit), future in zip(commits, written, strict=True):
+            try:
+                if self._settle(thought, commit, future, started):
+                    done, mails = done + 1, mails + len(commit.mails)
+            except Stale:
+                stale.append(thought)
+            except StoreUnavailable as error:  # raised after all have been looked at
+                unavailable = error
+        if mails:
+            self._tools.decided(mails)
+        if unavailable is not None:
+            raise unavailable
+        return done, stale
 
     def _decided(self, thoughts: Sequence[Thought], current: Current, now: datetime) -> list[tuple[Thought, Commit]]:
         queries = [query for thought in thoughts for query in thought.queries]
@@ -170,14 +271,7 @@ class Desk:
             number = max(number, *(f.next_number for f in known))
             try:
                 decision, took = decide_thought(thought, known, current, now, number)
-                commit = commit_of(
-                    decision,
-                    current,
-                    now,
-                    thought=thought,
-                    took=took,
-                    facts=snapshot(thought, known),
-                )
+                commit = commit_of(decision, current, now, thought=thought, took=took, facts=snapshot(thought, known))
             except Exception as error:  # noqa: BLE001 - as above: a fault of ours in one decision
                 log.fault("decide", f"intake {thought.intake.id}: {type(error).__name__}: {error}", error)
                 self._failed(thought.intake, f"{type(error).__name__}: {error}")
@@ -186,28 +280,14 @@ class Desk:
             commits.append((thought, commit))
         return commits
 
-    def _settled(self, futures: Sequence[tuple[Thought, Commit, Written]], started: float) -> int:
-        """Waits for a group's commits; how many hold. Raises StoreUnavailable after all have been looked at."""
-        done, unavailable = 0, None
-        for thought, commit, future in futures:
-            try:
-                done += self._settle(thought, commit, future, started)
-            except StoreUnavailable as error:
-                unavailable = error
-        if unavailable is not None:
-            raise unavailable
-        return done
-
     def _settle(self, thought: Thought, commit: Commit, future: Written, started: float) -> bool:
+        """Whether the message has got its outcome by this. Raises Stale where it is to be decided again."""
         intake = thought.intake
         try:
             future.result()
-        except Stale:
-            self._tools.store.unclaim([intake.id])
-            self.wake()
-            return False
-        except StoreUnavailable:
-            self._tools.store.unclaim([intake.id])
+        except Settled:
+            return False  # it has its outcome; the store has let go of it
+        except (Stale, StoreUnavailable, StoreBroken):
             raise
         except Exception as error:  # noqa: BLE001 - the row stays, tried three times
             log.fault("commit", f"intake {intake.id}: {type(error).__name__}: {error}", error)
@@ -221,6 +301,8 @@ class Desk:
     def _failed(self, intake: Intake, reason: str) -> None:
         """Counts a failed try; after the third the mail is put aside with its reason, whole and releasable."""
         store, limits = self._tools.store, self._tools.current().fixed.limits
+        if self._ending.is_set():
+            return  # our own end may be the cause; it stays claimed, the next start tries it
         tries = store.note_attempt(intake.id, reason)
         if tries >= limits.tries:
             store.quarantine(intake.id, reason)

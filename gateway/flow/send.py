@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
 from gateway import log
@@ -14,9 +14,47 @@ from gateway.flow.write import commit_of
 from gateway.model import Outgoing, SendResult, Sent, Stale, TicketFacts, Undelivered
 from gateway.options import Retry
 from gateway.store.facts import FactsQuery
-from gateway.store.store import Store, StoreUnavailable
+from gateway.store.store import Store, StoreBroken, StoreUnavailable
 
 BATCH = 20
+
+
+class Unmarked:
+    """What the relay has said and the store does not know yet. One for all senders of a store: while it cannot write,
+    no mail that is out already goes out again, whoever claims it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._known: dict[int, SendResult] = {}
+        self._left: set[int] = set()  # those whose mark has failed and nobody is at
+
+    def begin(self, results: Iterable[SendResult]) -> None:
+        """These are about to be marked."""
+        with self._lock:
+            self._known.update((result.outbox_id, result) for result in results)
+
+    def done(self, results: Iterable[SendResult]) -> None:
+        with self._lock:
+            for result in results:
+                self._known.pop(result.outbox_id, None)
+
+    def failed(self, results: Iterable[SendResult]) -> None:
+        with self._lock:
+            self._left.update(result.outbox_id for result in results)
+
+    def take(self) -> list[SendResult]:
+        """Those whose mark has failed; the caller is to mark them."""
+        with self._lock:
+            taken = [self._known[number] for number in sorted(self._left) if number in self._known]
+            self._left.clear()
+            return taken
+
+    def of(self, batch: Sequence[Outgoing]) -> list[SendResult]:
+        """What is known of these mails; the caller is to mark them."""
+        with self._lock:
+            found = [self._known[mail.id] for mail in batch if mail.id in self._known]
+            self._left.difference_update(result.outbox_id for result in found)
+            return found
 
 
 class Sending:
@@ -31,9 +69,11 @@ class Sending:
         retry: Retry,
         spread: Callable[[], float],
         count: Callable[[str], None] = lambda _: None,
+        unmarked: Unmarked | None = None,
     ) -> None:
         self._store, self._transmit, self._current = store, transmit, current
         self._now, self._retry, self._spread, self._count = now, retry, spread, count
+        self._unmarked = unmarked or Unmarked()
         self._news = threading.Event()
 
     def wake(self) -> None:
@@ -41,50 +81,79 @@ class Sending:
 
     def run(self, stop: threading.Event) -> None:
         while not stop.is_set():
-            try:
-                sent = self.step()
-            except StoreUnavailable as error:
-                log.fault("sender", str(error))
-                sent = 0
-                stop.wait(1.0)
+            sent = self.step()
             if not sent:
                 self._news.wait(timeout=0.5)
                 self._news.clear()
 
     def step(self) -> int:
-        """One batch; how many mails were tried."""
+        """One batch; how many mails were settled. Nothing new goes out while earlier results cannot be written."""
+        if left := self._unmarked.take():
+            self._mark(left)
         batch = self._store.claim_outbox(BATCH, self._now())
         if not batch:
             return 0
-        results = self._transmit(batch)
+        known = self._unmarked.of(batch)  # another sender's, whose claims the store has let go
+        out = {result.outbox_id for result in known}
+        results = known + self._transmitted([mail for mail in batch if mail.id not in out])
+        failed = self._mark(results)
+        self._tell(batch, results)
+        if failed:
+            self.tell_failed()
+        return sum(1 for result in results if result.sent is not Sent.LATER)
+
+    def _transmitted(self, batch: Sequence[Outgoing]) -> list[SendResult]:
+        try:
+            return self._transmit(batch) if batch else []
+        except BaseException:
+            self._store.unclaim_outbox(mail.id for mail in batch)
+            raise
+
+    def _mark(self, results: Sequence[SendResult]) -> list[int]:
+        """The mails that have now failed for good."""
+        self._unmarked.begin(results)
+        try:
+            failed = self._store.mark_sent(results, self._now(), self._retry, self._spread).result()
+        except BaseException:
+            self._unmarked.failed(results)
+            raise
+        self._unmarked.done(results)
+        return failed
+
+    def _tell(self, batch: Sequence[Outgoing], results: Sequence[SendResult]) -> None:
         by_id = {mail.id: mail for mail in batch}
-        failed = self._store.mark_sent(results, self._now(), self._retry, self._spread).result()
         for result in results:
             mail = by_id[result.outbox_id]
             self._count(result.sent.value)
             log.sent(
                 mail.id, mail.kind, mail.ticket, mail.recipient, result.sent.value, result.reply, mail.attempts + 1
             )
-        if failed:
-            self.tell_failed()
-        return sum(1 for result in results if result.sent is not Sent.LATER)
 
     def tell_failed(self) -> None:
-        """Each mail that will not be delivered is told to the department once (law 3: the cause is the outbox row)."""
+        """Each mail that will not be delivered is told to the department once (law 3: the cause is the outbox row).
+        One that cannot be told of holds up no other; it is tried again at the next call."""
         current, now = self._current(), self._now()
         for failure in self._store.failed_untold():
-            ticket = self._ticket(failure, now)
-            if ticket is None or failure.kind == "undelivered":
-                log.fault("outbox", f"mail {failure.outbox_id} to {failure.recipient} failed: {failure.reply}")
-                self._store.mark_told([failure.outbox_id]).result()
-                continue
-            decision = undelivered(failure, ticket, current.desk_context, now)
-            if not decision.notices:
-                self._store.mark_told([failure.outbox_id]).result()
             try:
-                self._store.commit(commit_of(decision, current, now)).result()
+                self._tell_of(failure, current, now)
             except Stale:
-                continue  # told at the next failure or start
+                continue  # the ticket has moved on: told at the next call
+            except (StoreUnavailable, StoreBroken):
+                raise
+            except Exception as error:  # noqa: BLE001 - a fault of ours in one notice; the others are told of
+                log.fault("undelivered", f"mail {failure.outbox_id}: {type(error).__name__}: {error}", error)
+
+    def _tell_of(self, failure: Undelivered, current: Current, now: datetime) -> None:
+        ticket = self._ticket(failure, now)
+        if ticket is None or failure.kind == "undelivered":
+            log.fault("outbox", f"mail {failure.outbox_id} to {failure.recipient} failed: {failure.reply}")
+            self._store.mark_told([failure.outbox_id]).result()
+            return
+        decision = undelivered(failure, ticket, current.desk_context, now)
+        commit = commit_of(decision, current, now)
+        self._store.commit(commit).result()
+        if not commit.mails:  # nobody could be written to: the ticket's history tells of it
+            self._store.mark_told([failure.outbox_id]).result()
 
     def _ticket(self, failure: Undelivered, now: datetime) -> TicketFacts | None:
         query = FactsQuery(0, "", "", "", "", (), (failure.ticket,), None, now)

@@ -9,23 +9,32 @@ from gateway import log
 from gateway.desk.escalate import escalate
 from gateway.flow.current import Current
 from gateway.flow.write import commit_of
-from gateway.model import Stale
-from gateway.store.store import Store
+from gateway.model import DueTarget, Stale
+from gateway.store.store import Store, StoreBroken, StoreUnavailable
 
 MOST = 100
 
 
 def tick(store: Store, current: Current, now: datetime, wake: Callable[[], None]) -> int:
-    """Escalates what is overdue; how many."""
+    """Escalates what is overdue; how many. A target that cannot be escalated holds up no other."""
     count = 0
     for target in store.due_targets(now, MOST):
-        decision = escalate(target, current.desk_context, now)
         try:
-            store.commit(commit_of(decision, current, now)).result()
-        except Stale:
-            continue  # an answer came in meanwhile; the next tick looks again
-        count += 1
-        log.escalated(target.ticket.number, target.kind, target.due)
+            count += _escalated(store, target, current, now)
+        except (StoreUnavailable, StoreBroken):
+            raise
+        except Exception as error:  # noqa: BLE001 - a fault of ours in one target; the others' managers wait
+            log.fault("escalate", f"ticket {target.ticket.number}: {type(error).__name__}: {error}", error)
     if count:
         wake()
     return count
+
+
+def _escalated(store: Store, target: DueTarget, current: Current, now: datetime) -> bool:
+    decision = escalate(target, current.desk_context, now)
+    try:
+        store.commit(commit_of(decision, current, now)).result()
+    except Stale:
+        return False  # an answer came in meanwhile; the next tick looks again
+    log.escalated(target.ticket.number, target.kind, target.due)
+    return True

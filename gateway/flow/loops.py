@@ -1,0 +1,64 @@
+"""The loops of the daemon, a thread each: begun again when they fail, their faults remembered for the health check."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from time import monotonic
+
+from gateway import log
+from gateway.store.errors import StoreBroken, StoreUnavailable
+
+AGAIN = 1.0  # seconds before a loop that failed begins again
+REMEMBERED = 60.0  # seconds for which a fault shows in the health check
+
+
+class Loops:
+    """Runs loops until `stop`. `broken` is called, once or more, when a loop finds the database damaged."""
+
+    def __init__(self, broken: Callable[[], None]) -> None:
+        self.stopping = threading.Event()
+        self._broken = broken
+        self._threads: list[threading.Thread] = []
+        self._faults: dict[str, tuple[float, str]] = {}
+        self._lock = threading.Lock()
+
+    def start(self, name: str, body: Callable[[], None]) -> None:
+        """Runs `body` in a thread of its own; it is to return once `stopping` is set."""
+        thread = threading.Thread(target=self._supervise, args=(name, body), name=name, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _supervise(self, name: str, body: Callable[[], None]) -> None:
+        while not self.stopping.is_set():
+            try:
+                body()
+            except StoreBroken as error:
+                log.fault(name, str(error), error)
+                self._broken()
+                return
+            except StoreUnavailable as error:
+                self._note(name, str(error))
+                log.fault(name, str(error))
+                self.stopping.wait(AGAIN)
+            except Exception as error:  # noqa: BLE001 - a loop that ends is lost mail; it is logged and begun again
+                self._note(name, f"{type(error).__name__}: {error}")
+                log.fault(name, f"{type(error).__name__}: {error}", error)
+                self.stopping.wait(AGAIN)
+
+    def _note(self, name: str, what: str) -> None:
+        with self._lock:
+            self._faults[name] = (monotonic(), what)
+
+    def troubles(self) -> list[str]:
+        """Loops that failed within the last minute, and those that have ended before their time."""
+        with self._lock:
+            recent = [f"{name}: {what}" for name, (at, what) in self._faults.items() if monotonic() - at < REMEMBERED]
+        ended = [thread.name for thread in self._threads if not thread.is_alive()]
+        return recent + [f"{name}: has ended" for name in ended if not self.stopping.is_set()]
+
+    def join(self, deadline: float) -> list[str]:
+        """Waits for all of them until `deadline` (of `monotonic`); the names of those that still run."""
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - monotonic()))
+        return [thread.name for thread in self._threads if thread.is_alive()]
