@@ -7,12 +7,13 @@ JOBS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo test lint clean python
+.PHONY: help demo test lint bench clean python
 
 help:
 	@echo "make demo    run a whole desk on this machine (no root, no server packages)"
 	@echo "make test    lint, types and all tests, against real mail servers"
 	@echo "make lint    ruff and mypy alone"
+	@echo "make bench   what each stage of a mail costs, beside a floor measured in the same run"
 	@echo "make clean   remove what these made"
 
 demo: $(VENV)/.stamp-run
@@ -25,6 +26,9 @@ test: python
 
 lint: $(VENV)/.stamp-test
 	@bash .ci/check lint
+
+bench: $(VENV)/.stamp-test
+	@$(BIN)/python -m bench.stages
 
 clean:
 	rm -rf $(VENV) demo-state build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

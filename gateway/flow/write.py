@@ -10,6 +10,7 @@ from gateway import log
 from gateway.flow.current import Current
 from gateway.flow.think import Thought
 from gateway.mail.compose import compose
+from gateway.mail.render import Rendered
 from gateway.model import Commit, Decision, Event, Json, Notice, OutMail
 
 
@@ -25,9 +26,14 @@ def write_mails(decision: Decision, current: Current, now: datetime) -> Written:
     """Every notice of the decision, rendered and composed. An address that cannot stand in a mail costs that mail
     alone: the ticket tells of it."""
     mails, events = [], []
+    last: tuple[Notice, Rendered] | None = None
     for notice in decision.notices:
+        # the same words to several agents are rendered once
+        rendered = last[1] if last and _same_words(last[0], notice) else _render(notice, current)
+        last = (notice, rendered)
         try:
-            mails.append(_write(notice, current, now))
+            mail = compose(notice, rendered.text, rendered.html, current.compose_context(now))
+            mails.append(replace(mail, subject=notice.topic) if notice.topic else mail)
         except ValueError as error:
             log.fault("compose", f"{notice.kind} for ticket {notice.ticket}: {error}")
             data: dict[str, Json] = {"mail": notice.kind, "recipient": notice.to.address, "reason": str(error)}
@@ -35,12 +41,20 @@ def write_mails(decision: Decision, current: Current, now: datetime) -> Written:
     return Written(tuple(mails), tuple(events))
 
 
-def _write(notice: Notice, current: Current, now: datetime) -> OutMail:
+def _same_words(one: Notice, other: Notice) -> bool:
+    return (one.kind, one.language, one.department, one.values) == (
+        other.kind,
+        other.language,
+        other.department,
+        other.values,
+    )
+
+
+def _render(notice: Notice, current: Current) -> Rendered:
     rendered = current.templates.render(notice.kind, notice.language, notice.department, notice.values)
     if rendered.trouble:
         log.template_trouble(notice.kind, notice.language, rendered.trouble)
-    mail = compose(notice, rendered.text, rendered.html, current.compose_context(now))
-    return replace(mail, subject=notice.topic) if notice.topic else mail
+    return rendered
 
 
 def commit_of(

@@ -1,0 +1,109 @@
+"""CPU a stage costs for one mail, and the whole path, in one process: `make bench`.
+
+Each figure is the median of several rounds, in µs of CPU. The floor is what the same machine needs in the same run to
+insert a 2 KB row with sqlite3, synced, in groups of 50. Rates depend on the machine; ratios to the floor travel.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from gateway.flow.think import understand_intake
+from gateway.mail.limits import scan
+from gateway.mail.parse import read_message
+from gateway.model import Envelope, Intake, Source
+from gateway.options import ReadLimits
+from tests.flow.clients import mail
+from tests.flow.desk_under_test import DeskUnderTest
+from tests.flow.test_any_order import OPEN_CAPS
+
+ROUNDS, MAILS = 5, 200
+TEXT = "Chào quý công ty, website của chúng tôi báo lỗi khi thanh toán, nhờ kiểm tra giúp. "
+
+
+def letters(count: int, run: int) -> list[bytes]:
+    """2 KB mails of distinct senders and bodies."""
+    return [
+        mail(
+            sender=f"khach{run}x{n}@khach.example",
+            to="kythuat@desk.example",
+            subject=f"Lỗi thanh toán số {n}",
+            body=f"{run}.{n} " + TEXT * 14,
+            message_id=f"<{run}.{n}@khach.example>",
+        )
+        for n in range(count)
+    ]
+
+
+def cpu_per(work: Callable[[], object], count: int) -> float:
+    began = time.process_time()
+    work()
+    return (time.process_time() - began) / count * 1e6
+
+
+def stages(desk: DeskUnderTest, run: int) -> dict[str, float]:
+    raws, limits = letters(MAILS, run), ReadLimits()
+    intakes = [
+        Intake(0, Source.SMTP, Envelope("a@b.example", ("kythuat@desk.example",)), raw, desk.now) for raw in raws
+    ]
+    messages = [read_message(raw, limits) for raw in raws]
+    found = {
+        "scan": cpu_per(lambda: [scan(raw, limits) for raw in raws], MAILS),
+        "read": cpu_per(lambda: [read_message(raw, limits) for raw in raws], MAILS),
+        "understand": cpu_per(
+            lambda: [understand_intake(i, m, desk.current, desk.now) for i, m in zip(intakes, messages, strict=True)],
+            MAILS,
+        ),
+    }
+    for raw in raws:
+        desk.receive(raw, ["kythuat@desk.example"], mail_from="a@khach.example", settle=False)
+    began, clock = time.process_time(), time.perf_counter()
+    while desk.desk.step():
+        pass
+    found["desk: claim to commit"] = (time.process_time() - began) / MAILS * 1e6
+    found["desk, wall"] = (time.perf_counter() - clock) / MAILS * 1e6
+    began = time.process_time()
+    while desk.sending.step():
+        pass
+    found["outbox: claim to mark, 3 mails"] = (time.process_time() - began) / MAILS * 1e6
+    return found
+
+
+def floor(folder: Path) -> float:
+    connection = sqlite3.connect(folder / "floor.sqlite", isolation_level=None)
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=FULL")
+    connection.execute("CREATE TABLE IF NOT EXISTS row (id INTEGER PRIMARY KEY, content BLOB)")
+
+    def insert() -> None:
+        for _ in range(MAILS // 50):
+            connection.execute("BEGIN IMMEDIATE")
+            connection.executemany("INSERT INTO row (content) VALUES (?)", [(b"x" * 2048,)] * 50)
+            connection.execute("COMMIT")
+
+    return cpu_per(insert, MAILS)
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        desk = DeskUnderTest(folder, caps=OPEN_CAPS)
+        rounds = [{**stages(desk, run), "floor: sqlite3 insert": floor(folder)} for run in range(ROUNDS)]
+        desk.close()
+    medians = {key: round(statistics.median(one[key] for one in rounds), 1) for key in rounds[0]}
+    if "--json" in sys.argv:
+        print(json.dumps(medians))
+        return
+    for key, value in medians.items():
+        print(f"{key:34} {value:9.1f} µs a mail")
+
+
+if __name__ == "__main__":
+    main()
