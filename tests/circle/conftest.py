@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
-from tests.circle.world import GATEWAY, HUNG, PEOPLE, THAO, Desk, Front, Post
+from tests.circle.world import GATEWAY, HUNG, PEOPLE, THAO, Desk, Front, Post, mailboxes
 from tests.servers import MissingServer
-from tests.servers.dovecot import Dovecot
 from tests.servers.ports import free_port
 from tests.servers.postfix import NeedsRoot
 
@@ -17,12 +16,12 @@ PORTS = {domain: free_port() for domain in ("desk.example", "north.example", "so
 
 
 @pytest.fixture(scope="session")
-def post(dovecot: Callable[..., Dovecot]) -> Iterator[Post]:
+def post() -> Iterator[Post]:
     logins = [person.address for person in (*PEOPLE, GATEWAY)]
-    server = dovecot(users=[*logins, *(person.mailbox for person in PEOPLE), "support"])
     try:
-        with Front(server, PORTS) as front:
-            yield Post(server, front)
+        with mailboxes([*logins, *(person.mailbox for person in PEOPLE), "support"]) as server:
+            with Front(server, PORTS) as front:
+                yield Post(server, front)
     except MissingServer as error:
         pytest.fail(str(error), pytrace=False)
     except NeedsRoot as error:  # the same rule as for the `postfix` fixture

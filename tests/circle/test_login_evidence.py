@@ -17,7 +17,7 @@ TLS = (
     "from [10.0.0.7] (vpn.people.desk.example [192.0.2.7]) (using TLSv1.3 with cipher TLS_AES_256_GCM_SHA384"
     " (256/256 bits) key-exchange X25519 server-signature ECDSA (P-256) server-digest SHA256)"
     " (No client certificate requested) (Authenticated sender: Hung@people.desk.example)"
-    " by mx.desk.example (Postfix) with ESMTPSA id 4FfWJc0yZLz9rxL for <k@desk.example>; Mon, 23 Nov 2026 08:00:00 +0700"
+    " by mx.desk.example (Postfix) with ESMTPSA id 4FfWJc0yZLz9rxL for <k@desk.example>; Mon, 23 Nov 2026 08:00:00 +07"
 )
 WIDE = TLS.replace("ESMTPSA", "UTF8SMTPSA").replace("(Postfix)", "(Postfix, from userid 5)")
 NO_LOGIN = "from mail.evil.example (evil.example [192.0.2.66]) by mx.desk.example (Postfix) with ESMTPS id 1; date"
@@ -47,7 +47,7 @@ def test_a_login_at_our_postfix(line: str) -> None:
         (PLAIN.replace("(Authenticated", "(x (Authenticated").replace("example) by", "example)) by"),),
         ("from laptop (unknown [192.0.2.7]) by mx.desk.example (Postfix) with ESMTPA id 1 " + PLAIN,),
         ("from laptop (unknown [192.0.2.7]) by mx.desk.example (Postfix) with SMTP id 1"
-         " for <(Authenticated sender: hung@people.desk.example) by mx.desk.example (Postfix) with ESMTPA id 2>; date",),
+         " for <(Authenticated sender: hung@people.desk.example) by mx.desk.example (Postfix) with ESMTPA id 2>; at",),
         ("by mx.desk.example (Authenticated sender: hung@people.desk.example) with ESMTPA id 1; date",),
         (),
     ],
@@ -85,7 +85,5 @@ def test_our_own_id_in_disguise(value: str) -> None:
 
 
 def test_a_long_line_is_judged_quickly() -> None:
-    line = (
-        "from laptop " + "(x) " * 4000 + "(Authenticated sender: hung@people.desk.example) by mx.desk.example (" * 200
-    )
+    line = "from laptop " + "(x) " * 4000 + "(Authenticated sender: hung@people.desk.example) by mx.desk.example" * 99
     assert vouched(received(line, "from x (" + "(" * 16000), AUTHOR, IDS) == ""

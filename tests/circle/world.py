@@ -1,4 +1,4 @@
-"""The world of the circle: a Postfix set up as docs/postfix.md says, a Dovecot with everybody's mailboxes, real daemons.
+"""The world of the circle: a Postfix as docs/postfix.md says, a Dovecot with everybody's mailboxes, real daemons.
 
 People have a mailbox of their local part at Dovecot, whatever their domain. What is sent and read here goes over real
 SMTP and IMAP; what the desk knows is read from its own database, as `gateway show` does.
@@ -20,7 +20,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from email.header import Header, decode_header, make_header
 from email.message import EmailMessage
-from email.utils import getaddresses, make_msgid
+from email.utils import formatdate, getaddresses, make_msgid
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +121,7 @@ def write(
     mail["From"] = f"{writer.name} <{writer.address}>" if writer.name else writer.address
     mail["To"] = to
     mail["Subject"] = subject
+    mail["Date"] = formatdate(localtime=True)
     mail["Message-ID"] = make_msgid(domain=writer.address.rpartition("@")[2])
     for name, value in (headers or {}).items():
         mail[name] = value
@@ -147,6 +148,14 @@ def answer(writer: Person, letter: Letter, text: str, **options: Any) -> bytes:
     )
 
 
+def mailboxes(users: list[str]) -> Dovecot:
+    """A Dovecot, not started yet, that calls itself imap.desk.example in the Received fields it writes."""
+    server = Dovecot(users)
+    with (server.directory / "dovecot.conf").open("a") as conf:
+        conf.write("hostname = imap.desk.example\n")
+    return server
+
+
 class Front(Postfix):
     """A Postfix with the blocks of docs/postfix.md on top of the scaffolding of the private server.
 
@@ -161,16 +170,18 @@ class Front(Postfix):
         self.filter = VerdictMilter("mx.desk.example", ("khach.example",))
         self._auth = str(dovecot.auth_socket)
         conf = self.directory / "conf"
-        for name in ("sender_login", "header_checks"):
-            (conf / name).write_text(self._block(name))
         main = self._block("main.cf")
         routes = ", ".join(f"{{ {domain} = smtp:[127.0.0.1]:{port} }}" for domain, port in desks.items())
         main = re.sub(r"^transport_maps = .*$", f"transport_maps = inline:{{ {routes} }}", main, flags=re.MULTILINE)
-        main = re.sub(
-            r"^relay_domains = .*$", f"relay_domains = {' '.join(desks)} box.example", main, flags=re.MULTILINE
-        )
+        domains = " ".join([*desks, "box.example"])
+        main = re.sub(r"^relay_domains = .*$", f"relay_domains = {domains}", main, flags=re.MULTILINE)
         main += "virtual_alias_maps = inline:{ { @box.example = support@box.example } }\n"
         (conf / "main.cf").write_text(merged((conf / "main.cf").read_text(), main))
+        senders = self._block("sender_login")
+        assert r"@desk\.example$/ " in senders
+        names = "|".join(domain.replace(".", r"\.") for domain in [*desks, "box.example"])
+        (conf / "sender_login").write_text(senders.replace(r"@desk\.example$/ ", f"@({names})$/ "))
+        (conf / "header_checks").write_text(self._block("header_checks"))
         (conf / "master.cf").write_text(self._master((conf / "master.cf").read_text()))
         (conf / "bare_checks").write_text(_BARE_CHECKS)
 
@@ -386,7 +397,7 @@ relay:
   password: {password}
   hostname: {domain}
 http: {{port: {http}}}
-authserv_ids: [mx.desk.example]
+authserv_ids: [mx.desk.example, imap.desk.example]
 """
 
 _RULES = """\
