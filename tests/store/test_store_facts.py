@@ -165,7 +165,7 @@ def test_caps_see_what_was_sent_to_the_base_address(tmp_path: Path) -> None:
         assert facts.sent_all_last_hour == 3
         later = store.facts(ask(now=NOW + timedelta(hours=1, minutes=1)))
         assert (later.sent_all_last_hour, len(later.sent)) == (0, 2)
-        assert facts.opened_last_hour == 0
+        assert facts.opened_last_hour == 1  # anna+two is anna
         assert store.facts(ask()).opened_last_hour == 1
         assert store.facts(ask(now=NOW + timedelta(hours=2))).opened_last_hour == 0
         assert store.facts(ask(ticket_numbers=(1,))).tickets[1].acknowledged == (
