@@ -162,17 +162,20 @@ class _Rules:
             lambda path, message: self.files.complain(part, path, message),
         )
         test = compiler.compile(rule.when, ("rules", i, "when"))
-        self._check_effect(part, i, rule.then)
+        self._check_effect(part, i, rule)
         return CompiledRule(rule.name, place, rule.on, test, rule.then, last)
 
-    def _check_effect(self, part: Part, i: int, effect: Effect) -> None:
-        path = ("rules", i, "then")
+    def _check_effect(self, part: Part, i: int, rule: Rule) -> None:
+        path, effect = ("rules", i, "then"), rule.then
         for key, value, known in (
             ("department", effect.department, tuple(self.departments)),
             ("priority", effect.priority, self.priorities),
         ):
             if value is not None and value not in known:
                 self.files.complain(part, (*path, key), f"unknown {key}{did_you_mean(value, known)}")
+        if rule.on == "reply" and effect.department is not None:
+            message = "a mail on a ticket stays with the ticket's department; 'on: new' or 'on: any' can set one"
+            self.files.complain(part, (*path, "department"), message)
         staff = self._staff()
         for place, word in enumerate(effect.notify):
             if word not in ROLES and address_key(word) not in staff:

@@ -8,12 +8,14 @@ from datetime import datetime
 
 from gateway.desk.case import AgentWords, Case
 from gateway.desk.decide import decide, doors_of
+from gateway.desk.form import as_customer
 from gateway.desk.notice import CUT_MARK
 from gateway.flow.current import Current
 from gateway.mail.agent_reply import agent_answer
 from gateway.mail.token import bare_address
 from gateway.mail.understand import understand
 from gateway.model import Decision, Facts, Intake, Json, Message, NewTicket, Purpose, Reading, address_key
+from gateway.options import Caps
 from gateway.store.facts import FactsQuery
 
 
@@ -39,15 +41,16 @@ class Thought:
 
 def understand_intake(intake: Intake, message: Message, current: Current, now: datetime) -> Thought:
     """Everything that needs no store."""
-    reading = understand(message, intake, current.read_context(now))
+    reading = as_customer(understand(message, intake, current.read_context(now)), current.rulebook)
     recipients = [bare_address(address) for address in intake.envelope.rcpt_to]
     recipients += [bare_address(box.address) for box in (*message.to, *message.cc)]
+    caps = current.fixed.caps
     fallback = (current.fixed.mailbox_addresses or {}).get(intake.envelope.mailbox, "")
     doors = doors_of(current.rulebook, recipients, fallback)
-    return Thought(intake, reading, doors, tuple(_query(intake, reading, door, now) for door in doors))
+    return Thought(intake, reading, doors, tuple(_query(intake, reading, door, now, caps) for door in doors))
 
 
-def _query(intake: Intake, reading: Reading, door: str, now: datetime) -> FactsQuery:
+def _query(intake: Intake, reading: Reading, door: str, now: datetime, caps: Caps) -> FactsQuery:
     message = reading.message
     tokens = [check.token for check in reading.tokens]
     numbers = {token.number for token in tokens if token.purpose is not Purpose.CONFIRM}
@@ -68,6 +71,7 @@ def _query(intake: Intake, reading: Reading, door: str, now: datetime) -> FactsQ
         now=now,
         strict_repeat=not message.message_id,
         source=intake.source.value,
+        caps=caps,
     )
 
 

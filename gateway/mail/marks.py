@@ -208,10 +208,11 @@ def _silent(message: Message, envelope: Envelope, headers: dict[str, list[str]],
 
 
 def _spam(headers: dict[str, list[str]], threshold: float) -> str:
-    """The verdict of a filter on the way. A forged one only costs its author an acknowledgement."""
+    """The verdict of a filter on the way; scores only where there is a threshold. A forged one only costs its author an
+    acknowledgement."""
     if any(value.strip().lower().startswith("yes") for value in headers.get("x-spam-flag", ())):
         return "X-Spam-Flag"
-    for name in ("x-spamd-result", "x-spam-score", "x-spam-status"):
+    for name in ("x-spamd-result", "x-spam-score", "x-spam-status") if threshold else ():
         for value in headers.get(name, ()):
             score = _score(name, value)
             if score is not None and score >= threshold:

@@ -25,7 +25,7 @@ _CHOICES: Mapping[tuple[type, str], Any] = {
     (ImapMailbox, "after"): Literal["leave", "move"],
     (ImapMailbox, "since"): Literal["quiet", "skip"],
     (Relay, "tls"): Literal["starttls", "tls", "none"],
-    (Desk, "languages"): list[Literal["vi", "zh", "en"]],
+    (Desk, "languages"): Annotated[list[Literal["vi", "zh", "en"]], Field(min_length=1)],
 }
 
 
