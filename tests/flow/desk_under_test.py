@@ -79,6 +79,7 @@ class DeskUnderTest:
         self.store: Store = open_store(url, folder)
         self.refuse: dict[str, SendResult] = {}
         self.mails: list[Mail] = []
+        self.received = 0  # the last intake id
         self.desk = Desk(Tools(self.store, lambda: self.current, lambda: self.now, self._in_child))
         self.sending = Sending(self.store, self._transmit, lambda: self.current, lambda: self.now, Retry(), lambda: 1.0)
 
@@ -105,11 +106,14 @@ class DeskUnderTest:
         auth: str | None = None,
         source: Source | None = None,
         settle: bool = True,
+        quiet: bool = False,
+        vouched: bool = True,
     ) -> int:
         """Keeps one mail; settles unless told not to. Returns the intake id."""
         source = source or (Source.SUBMISSION if auth else Source.SMTP)
-        envelope = Envelope(mail_from, tuple(rcpt), auth, "192.0.2.1", "client", vouched=True)
-        number = self.store.accept(Received(source, envelope, raw, self.now)).result(timeout=30)
+        envelope = Envelope(mail_from, tuple(rcpt), auth, "192.0.2.1", "client", vouched=vouched)
+        number = self.store.accept(Received(source, envelope, raw, self.now, quiet=quiet)).result(timeout=30)
+        self.received = max(self.received, number)
         if settle:
             self.settle()
         return number

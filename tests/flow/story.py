@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,10 @@ from gateway.model import SendResult, Sent
 from gateway.options import Caps
 from tests.flow.clients import mail, reply, reply_address
 from tests.flow.desk_under_test import DeskUnderTest, Mail
+from tests.flow.invariants import check
+
+
+_HOLE = re.compile(r"\$\{(reply|id|bounce):([^}]*)\}")
 
 
 class StoryFailed(AssertionError):
@@ -35,6 +40,7 @@ class Player:
                 self._step(dict(step))
             except AssertionError as error:
                 raise StoryFailed(f"step {number} {json.dumps(step, ensure_ascii=False)[:300]}: {error}") from error
+        check(self.desk)
 
     def _step(self, step: dict[str, Any]) -> None:
         for verb in ("mail", "reply", "repeat", "time", "refuse", "accept_again"):
@@ -46,7 +52,8 @@ class Player:
     # --- what happens ---
 
     def _mail(self, spec: dict[str, Any]) -> None:
-        to = spec["to"]
+        spec = {name: self._filled(value) for name, value in spec.items()}
+        to = spec.get("to", "")
         raw = mail(
             sender=spec.get("from", ""),
             to=to,
@@ -57,6 +64,8 @@ class Player:
             date=self.desk.now,
             headers=self._headers(spec),
         )
+        if spec.get("raw"):
+            raw = spec["raw"].replace("\n", "\r\n").encode()
         if spec.get("file"):
             raw = (Path(__file__).parents[1] / spec["file"]).read_bytes()
         self.raws[spec.get("id", "")] = raw
@@ -64,8 +73,28 @@ class Player:
             part.strip() for part in f"{to}, {spec.get('cc', '')}".split(",") if "desk.example" in part
         ]
         self.last = self.desk.receive(
-            raw, rcpt, mail_from=spec.get("envelope", "sender@x.example"), auth=spec.get("auth")
+            raw,
+            rcpt if isinstance(rcpt, list) else [rcpt],
+            mail_from=spec.get("envelope", "sender@x.example"),
+            auth=spec.get("auth"),
+            quiet=spec.get("quiet", False),
         )
+
+    def _filled(self, value: Any) -> Any:
+        """`${reply: an@khach.example answer}` is where an answer to that mail goes, `${id: …}` its Message-ID,
+        `${bounce: …}` its envelope sender."""
+        if isinstance(value, list):
+            return [self._filled(one) for one in value]
+        if isinstance(value, dict):
+            return {name: self._filled(one) for name, one in value.items()}
+        return _HOLE.sub(self._fill, value) if isinstance(value, str) else value
+
+    def _fill(self, hole: re.Match[str]) -> str:
+        address, _, kind = hole[2].strip().partition(" ")
+        received = self._latest(address, kind)
+        if hole[1] == "id":
+            return received.header("Message-ID")
+        return received.envelope_from if hole[1] == "bounce" else reply_address(received)
 
     def _headers(self, spec: dict[str, Any]) -> dict[str, str]:
         headers = dict(spec.get("headers", {}))
