@@ -19,9 +19,9 @@ PORTS = {domain: free_port() for domain in ("desk.example", "north.example", "so
 def post() -> Iterator[Post]:
     logins = [person.address for person in (*PEOPLE, GATEWAY)]
     try:
-        with mailboxes([*logins, *(person.mailbox for person in PEOPLE), "support"]) as server:
-            with Front(server, PORTS) as front:
-                yield Post(server, front)
+        server = mailboxes([*logins, *(person.mailbox for person in PEOPLE), "support"])
+        with server, Front(server, PORTS) as front:
+            yield Post(server, front)
     except MissingServer as error:
         pytest.fail(str(error), pytrace=False)
     except NeedsRoot as error:  # the same rule as for the `postfix` fixture

@@ -38,9 +38,7 @@ def box(post: Post, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
         raw = write(person, "kythuat@box.example", f"Thư cũ số {number + 1}", "Nội dung cũ.")
         post.dovecot.append("support", raw, folder="INBOX" if number < 2 else SECOND)
     made = Desk(tmp_path_factory.mktemp("box") / "desk", "box.example", "BOX", (CHI,), free_port())
-    made.more = _IMAP.format(
-        port=post.dovecot.imaps_port, ca=post.dovecot.ca_file, password=PASSWORD, second=SECOND
-    )
+    made.more = _IMAP.format(port=post.dovecot.imaps_port, ca=post.dovecot.ca_file, password=PASSWORD, second=SECOND)
     made.configure(post.front)
     made.start()
     yield made

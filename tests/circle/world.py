@@ -161,12 +161,13 @@ class Front(Postfix):
 
     `desks`: domain → port of its gateway. All mail for box.example goes into the mailbox `support` instead.
     `smtp_port`: the world's door. `inside_port`: for hosts in mynetworks. `bare_port`: as `inside_port`, but every
-    mark of automatic mail is taken off what passes. `submission_port`: STARTTLS and login.
+    mark of automatic mail is taken off what passes. `bald_port`: what threads it, too.
+    `submission_port`: STARTTLS and login.
     """
 
     def __init__(self, dovecot: Dovecot, desks: Mapping[str, int]) -> None:
         super().__init__(dovecot, desk_port=9, domain="nowhere.invalid")
-        self.inside_port, self.bare_port = free_port(), free_port()
+        self.inside_port, self.bare_port, self.bald_port = free_port(), free_port(), free_port()
         self.filter = VerdictMilter("mx.desk.example", ("khach.example",))
         self._auth = str(dovecot.auth_socket)
         conf = self.directory / "conf"
@@ -184,6 +185,7 @@ class Front(Postfix):
         (conf / "header_checks").write_text(self._block("header_checks"))
         (conf / "master.cf").write_text(self._master((conf / "master.cf").read_text()))
         (conf / "bare_checks").write_text(_BARE_CHECKS)
+        (conf / "bald_checks").write_text(_BARE_CHECKS + _BALD_CHECKS)
 
     def start(self) -> None:
         self.filter.__enter__()
@@ -206,13 +208,23 @@ class Front(Postfix):
             f"127.0.0.1:{self.smtp_port} inet n - n - - smtpd\n  -o mynetworks=192.0.2.1/32\n"
             f"  -o smtpd_milters=inet:127.0.0.1:{self.filter.port}\n{written}"
             f"127.0.0.1:{self.inside_port} inet n - n - - smtpd\n"
-            f"127.0.0.1:{self.bare_port} inet n - n - - smtpd\n  -o cleanup_service_name=bare-cleanup\n"
-            f"bare-cleanup unix n - n - 0 cleanup\n  -o header_checks=regexp:{self.directory}/conf/bare_checks\n{rest}"
+            f"{self._stripping('bare', self.bare_port)}{self._stripping('bald', self.bald_port)}{rest}"
+        )
+
+    def _stripping(self, name: str, port: int) -> str:
+        """A door behind which the fields of NAME_checks are taken off."""
+        checks = f"regexp:{self.directory}/conf/{name}_checks"
+        return (
+            f"127.0.0.1:{port} inet n - n - - smtpd\n  -o cleanup_service_name={name}-cleanup\n"
+            f"{name}-cleanup unix n - n - 0 cleanup\n  -o header_checks={checks}\n"
         )
 
 
 _BARE_CHECKS = """\
 /^(Auto-Submitted|X-Auto-Response-Suppress|Precedence|X-Loop|List-[A-Za-z-]+|X-Autoreply|Feedback-ID):/ IGNORE
+"""
+_BALD_CHECKS = """\
+/^(In-Reply-To|References|Reply-To):/ IGNORE
 """
 
 
@@ -289,6 +301,7 @@ class Desk:
         self.smtp_port, self.submission_port = smtp_port, free_port()
         self._http_port = free_port()
         self.more = ""  # further sections of gateway.yaml
+        self.relay = ""  # instead of Postfix's submission port
         self._process: subprocess.Popen[bytes] | None = None
         self._store: Store | None = None
         (folder / "rules").mkdir(parents=True)
@@ -299,10 +312,12 @@ class Desk:
         (self.folder / "rules" / "rulebook.yaml").write_text(rules, "utf-8")
         users = [f"{a.address}: {hash_password(a.password, os.urandom(16))}\n" for a in self.agents]
         (self.folder / "users.yaml").write_text("".join(users), "utf-8")
+        relay = self.relay or _RELAY.format(
+            port=front.submission_port, ca=front.ca_file, login=GATEWAY.address, password=PASSWORD, domain=self.domain
+        )
         text = _SETTINGS.format(
             prefix=self.prefix, domain=self.domain, smtp=self.smtp_port, submission=self.submission_port,
-            http=self._http_port, cert=front.directory / "cert.pem", key=front.directory / "cert.key",
-            ca=front.ca_file, relay=front.submission_port, login=GATEWAY.address, password=PASSWORD,
+            http=self._http_port, cert=front.directory / "cert.pem", key=front.directory / "cert.key", relay=relay,
         )  # fmt: skip
         self.config.write_text(text + self.more, "utf-8")
 
@@ -389,15 +404,18 @@ desk: {{prefix: {prefix}, domain: {domain}, bounce_address: bounce@{domain}, nam
 smtp: {{host: 127.0.0.1, port: {smtp}, hostname: {domain}, tls_cert: {cert}, tls_key: {key}}}
 submission: {{host: 127.0.0.1, port: {submission}, hostname: {domain}, tls_cert: {cert}, tls_key: {key}}}
 submission_users: {{file: users.yaml}}
+{relay}http: {{port: {http}}}
+authserv_ids: [mx.desk.example, imap.desk.example]
+"""
+
+_RELAY = """\
 relay:
   host: localhost
-  port: {relay}
+  port: {port}
   ca_file: {ca}
   user: {login}
   password: {password}
   hostname: {domain}
-http: {{port: {http}}}
-authserv_ids: [mx.desk.example, imap.desk.example]
 """
 
 _RULES = """\
