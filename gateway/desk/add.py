@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from gateway.desk.acknowledge import acknowledge
 from gateway.desk.case import Case, DeskContext, Draft
+from gateway.desk.incomplete import incomplete
 from gateway.desk.notice import Writer, agent_notices
 from gateway.desk.people import OUT, receivers, staff_of, with_named
 from gateway.desk.phrases import hint
@@ -261,7 +262,7 @@ def shown_receivers(
 ) -> dict[str, object]:
     """For the agent's copy: to whom an answer goes beside the writer, and who was named but gets nothing (13)."""
     got = receivers(context, requester, people)
-    others = {address_key(p.address): p.address for p in people if p.role == "cc"}
+    others = {address_key(p.address): p.address for p in people if p.role in ("cc", OUT)}
     return {
         "also_to": [box.address for key, box in got.items() if key != case.author_key],
         "not_included": [address for key, address in others.items() if key not in got],
@@ -288,6 +289,4 @@ def hints_of(case: Case, context: DeskContext, department: Department, found: Pl
         hints.append(hint("stranger", language))
     elif found.tickets and unverified(case, found):
         hints.append(hint("unverified", language))
-    if any(defect.startswith("minimal") for defect in case.reading.message.defects):
-        hints.append(hint("unreadable", language))
-    return hints
+    return hints + incomplete(case, language)

@@ -19,6 +19,28 @@ from tests.flow.invariants import check
 _HOLE = re.compile(r"\$\{(reply|id|bounce):([^}]*)\}")
 
 
+_MANY = re.compile(r"\$([0-9]+) (\S+)")
+_DSN = re.compile(r"\$dsn ([0-9]+) (\S+)")
+
+
+def _many(found: re.Match[str]) -> str:
+    """`$500 c%d@khach.example`: so many addresses."""
+    return ", ".join(found[2] % number for number in range(int(found[1])))
+
+
+def _dsn(found: re.Match[str]) -> str:
+    """`$dsn 1 an@khach.example`: a delivery report (RFC 3464) that names this recipient; the number makes it another."""
+    number, recipient = found.groups()
+    return (
+        f"From: MAILER-DAEMON@mx.other.example\nTo: bounce@desk.example\nSubject: Undelivered Mail Returned to Sender\n"
+        f"Message-ID: <dsn{number}@mx.other.example>\nMIME-Version: 1.0\n"
+        "Content-Type: multipart/report; report-type=delivery-status; boundary=B\n\n"
+        f"--B\nContent-Type: text/plain\n\nCould not be delivered ({number}).\n\n"
+        "--B\nContent-Type: message/delivery-status\n\nReporting-MTA: dns; mx.other.example\n\n"
+        f"Final-Recipient: rfc822; {recipient}\nAction: failed\nStatus: 5.1.1\n\n--B--\n"
+    )
+
+
 class StoryFailed(AssertionError):
     pass
 
@@ -54,6 +76,7 @@ class Player:
     def _mail(self, spec: dict[str, Any]) -> None:
         spec = {name: self._filled(value) for name, value in spec.items()}
         to = spec.get("to", "")
+        spec["cc"] = _MANY.sub(_many, spec.get("cc", ""))
         raw = mail(
             sender=spec.get("from", ""),
             to=to,
@@ -65,7 +88,7 @@ class Player:
             headers=self._headers(spec),
         )
         if spec.get("raw"):
-            raw = spec["raw"].replace("\n", "\r\n").encode()
+            raw = _DSN.sub(_dsn, spec["raw"]).replace("\n", "\r\n").encode()
         if spec.get("file"):
             raw = (Path(__file__).parents[1] / spec["file"]).read_bytes()
         self.raws[spec.get("id", "")] = raw
@@ -119,10 +142,12 @@ class Player:
             date=self.desk.now,
         )
         headers = self._headers({**spec, "from": spec.get("by", address)})
+        headers |= {"Cc": spec["cc"]} if spec.get("cc") else {}
         raw = b"".join(f"{name}: {value}\r\n".encode() for name, value in headers.items()) + raw
         self.raws[spec["id"]] = raw
-        auth = address if spec.get("auth") else None
-        self.last = self.desk.receive(raw, [reply_address(received)], mail_from=spec.get("envelope", by), auth=auth)
+        auth = by if spec.get("auth") is True else spec.get("auth")
+        rcpt = [reply_address(received), *(one for one in spec.get("cc", "").split(", ") if "@desk.example" in one)]
+        self.last = self.desk.receive(raw, rcpt, mail_from=spec.get("envelope", by), auth=auth)
 
     def _repeat(self, spec: dict[str, Any]) -> None:
         rcpt = spec["rcpt"]
@@ -163,9 +188,17 @@ class Player:
             assert value in got.header(name), f"{name}: {got.header(name)!r}, wanted {value!r}"
         if "subject" in one:
             assert got.header("Subject") == one["subject"], got.header("Subject")
+        if "envelope" in one:
+            assert got.envelope_from == one["envelope"], got.envelope_from
         if "files" in one:
             names = [part.get_filename() for part in got.message.walk() if part.get_filename()]
             assert names == one["files"], names
+
+    def _see_count(self, wanted: dict[str, int]) -> None:
+        """How many mails of a kind went out in this step."""
+        fresh = [mail.kind for mail in self.desk.mails[self._mark :]]
+        have = {kind: fresh.count(kind) for kind in wanted}
+        assert have == wanted, f"sent {have} of {fresh}, wanted {wanted}"
 
     def _see_outcome(self, wanted: str | list[str]) -> None:
         found = [row["outcome"] for row in self.desk.store.outcomes(self.last)]
