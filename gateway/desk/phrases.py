@@ -64,6 +64,25 @@ _HINTS: dict[str, dict[str, str]] = {
         "zh": "邮件无法完整读取；原始邮件见附件。",
         "en": "The mail could not be read whole; the original is attached.",
     },
+    "too-large": {
+        "vi": "Thư này quá lớn ({size}) nên không được tải về, ở đây chỉ có phần đầu; thư gốc nằm trong hộp thư "
+        "“{mailbox}”.",
+        "zh": "此邮件过大（{size}），没有下载，这里只有开头部分；原件在邮箱“{mailbox}”中。",
+        "en": "This mail is too large ({size}) and was not fetched, only its beginning is here; the original is in the "
+        "mailbox “{mailbox}”.",
+    },
+    "no-body": {
+        "vi": "Máy chủ thư không giao nội dung của thư này, ở đây chỉ có phần đầu thư; thư gốc nằm trong hộp thư "
+        "“{mailbox}”.",
+        "zh": "邮件服务器没有给出此邮件的内容，这里只有邮件头；原件在邮箱“{mailbox}”中。",
+        "en": "The mail server did not give the text of this mail, only its header is here; the original is in the "
+        "mailbox “{mailbox}”.",
+    },
+    "not-given": {
+        "vi": "Máy chủ thư không giao được thư này; thư gốc vẫn nằm trong hộp thư “{mailbox}”.",
+        "zh": "邮件服务器无法给出此邮件；原件仍在邮箱“{mailbox}”中。",
+        "en": "The mail server could not give this mail; the original is still in the mailbox “{mailbox}”.",
+    },
 }
 
 

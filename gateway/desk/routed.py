@@ -20,7 +20,9 @@ def routed_at(case: Case, context: DeskContext, door: str, on: str, ticket: Tick
     return routed
 
 
-def ruled_values(routed: Routed, ticket: TicketFacts, context: DeskContext, now: Mapping[str, object]) -> dict[str, Json]:
+def ruled_values(
+    routed: Routed, ticket: TicketFacts, context: DeskContext, now: Mapping[str, object]
+) -> dict[str, Json]:
     """Columns of the ticket that the rules set for a mail on it; `now` are those that change for other reasons. Tags
     are added, the class only becomes more urgent: a second mail does not undo what the first one called for."""
     values: dict[str, Json] = {}

@@ -290,7 +290,7 @@ class FolderVisit:
         where = f"mailbox={self._mailbox.name!a}; folder={self._folder!a}; uid={listed.uid}"
         top = f"X-Gateway-Note: {note}; {where}; kept={len(head)}\r\n".encode("ascii")
         _log.warning("imap_refused %s %s", note, where)
-        raw = top + (head or _UNREAD)
+        raw = top + (head or _UNREAD + f"\r\n{where}\r\n".encode("ascii"))  # apart, or one would repeat another
         refused = self._accepted([(listed, self._received(listed, raw, "refused"))], "refused")
         self._move(refused, self._mailbox.failed)
 

@@ -9,6 +9,7 @@ from datetime import datetime
 from gateway.desk.case import AgentWords, Case
 from gateway.desk.decide import decide, doors_of
 from gateway.desk.form import as_customer
+from gateway.desk.incomplete import as_work
 from gateway.desk.notice import CUT_MARK
 from gateway.flow.current import Current
 from gateway.mail.agent_reply import agent_answer
@@ -41,7 +42,8 @@ class Thought:
 
 def understand_intake(intake: Intake, message: Message, current: Current, now: datetime) -> Thought:
     """Everything that needs no store."""
-    reading = as_customer(understand(message, intake, current.read_context(now)), current.rulebook)
+    understood = understand(message, intake, current.read_context(now))
+    reading = as_customer(as_work(understood, intake), current.rulebook)
     recipients = [bare_address(address) for address in intake.envelope.rcpt_to]
     recipients += [bare_address(box.address) for box in (*message.to, *message.cc)]
     caps = current.fixed.caps

@@ -21,7 +21,7 @@ _TEXT = 64 * 1024
 
 
 def read_minimal(raw: bytes, limits: ReadLimits, why: str) -> Message:
-    """A `Message` of what can be read without parsing; never raises. `defects` begins with `why`.
+    """A `Message` of what can be read without parsing; never raises. `defects` begins with "minimal: " and `why`.
 
     It has no author (nothing was judged strictly), and the whole raw mail is its one attachment, "message.eml".
     """
@@ -52,7 +52,7 @@ def read_minimal(raw: bytes, limits: ReadLimits, why: str) -> Message:
         report=None,
         digest=digest(fields, [("message/rfc822", body)]),
         size=len(raw),
-        defects=(one_line(why, 300) or "read by the minimal reader",),
+        defects=(one_line(f"minimal: {why}", 300),),
     )
 
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from gateway.desk.route import Routed, RuleTrace, route
 from gateway.desk.rulebook import Rulebook, load_rulebook
-from gateway.model import Attachment, Envelope, Evidence, Mailbox, MailKind, Message, Reading
+from gateway.model import Attachment, Envelope, Evidence, Mailbox, MailKind, Message, Reading, Status, TicketFacts
 
 EXAMPLE = Path(__file__).parents[2] / "rules"
 
@@ -181,6 +183,26 @@ def test_on() -> None:
     assert answered.department == "tech"
     assert answered.trace[0] == RuleTrace("N", "rules.yaml:3", False, "for mail of kind 'new', this is 'reply'")
     assert decide(rules, reading("lỗi"), on="reply").department == "sales"
+
+
+def test_on_a_ticket() -> None:
+    rules = """
+  - {name: N, when: always, then: {tags: [new]}}
+  - {name: S, on: any, when: {subject: lỗi}, then: {department: sales, tags: [old, any], notify: [managers]}}
+  - {name: T, on: reply, when: {department: tech, priority: critical, tag: old}, then: {tags: [seen]}}
+"""
+    ticket = TicketFacts(
+        number=1, version=1, status=Status.OPEN, door="", department="tech", subject="", requester=None, language="vi",
+        created_at=datetime(2026, 1, 1, tzinfo=UTC), closed_at=None, assignee="", answered=False, participants=(),
+        first=None, department_fixed=False, priority="critical", tags=("old",),
+    )  # fmt: skip
+    envelope = Envelope(rcpt_to=("sales@d.example",))
+    routed = route(book(rules), reading("lỗi"), envelope, "sales", "reply", ticket)
+    assert (routed.department, routed.priority, routed.tags) == ("tech", "critical", ("old", "any", "seen"))
+    assert (routed.set_by["department"], "priority" in routed.set_by) == ("ticket", False)
+    assert (routed.notify, routed.survey) == ((), False)  # the managers and the survey of the ticket's department
+    gone = route(book(rules), reading("hỏi"), envelope, "sales", "reply", replace(ticket, department="closed since"))
+    assert gone.department == "sales"
 
 
 def test_stop_leaves_the_last_rule() -> None:

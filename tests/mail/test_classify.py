@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -88,6 +90,13 @@ HEADERS = [
 @pytest.mark.parametrize(("headers", "expected"), HEADERS)
 def test_headers(headers, expected):
     assert look(message(headers=headers)) == expected
+
+
+@pytest.mark.parametrize(("threshold", "expected"), [(0.0, PERSON), (5.0, QUIET_PERSON), (8.0, PERSON)])
+def test_spam_scores_count_from_the_threshold_and_not_without_one(threshold, expected):
+    scored = message(headers=(("X-Spam-Status", "Yes, score=7.1 required=5.0"),))
+    found = classify(scored, envelope(), replace(OWN, spam_threshold=threshold))
+    assert (found.kind, found.may_answer, found.is_work) == expected
 
 
 SENDERS = [

@@ -180,7 +180,7 @@ def test_over_a_limit_is_unreadable_and_minimally_read(name: str) -> None:
         read_message(raw, LIMITS)
     message = read_minimal(raw, LIMITS, str(caught.value))
     assert message.author is None
-    assert message.defects[0] == str(caught.value)
+    assert message.defects[0] == f"minimal: {caught.value}"
     assert message.attachments[0].content == raw
     assert message.attachments[0].type == "message/rfc822"
 
