@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
+from time import monotonic
 
 from gateway import log
 from gateway.desk.place import resolve
@@ -17,6 +19,8 @@ from gateway.store.facts import FactsQuery
 from gateway.store.store import Store, StoreBroken, StoreUnavailable
 
 BATCH = 20
+LONGEST = 1.0  # seconds after which a batch is cut short and marked: what is sent and not marked goes out twice
+_OF_THE_MAIL = re.compile(r"4(?!21)\d\d\b")  # an answer to this mail; any other LATER is trouble with the relay
 
 
 class Unmarked:
@@ -75,11 +79,13 @@ class Sending:
         self._now, self._retry, self._spread, self._count = now, retry, spread, count
         self._unmarked = unmarked or Unmarked()
         self._news = threading.Event()
+        self._stopping: Callable[[], bool] = lambda: False
 
     def wake(self) -> None:
         self._news.set()
 
     def run(self, stop: threading.Event) -> None:
+        self._stopping = stop.is_set
         while not stop.is_set():
             sent = self.step()
             if not sent:
@@ -96,6 +102,8 @@ class Sending:
         known = self._unmarked.of(batch)  # another sender's, whose claims the store has let go
         out = {result.outbox_id for result in known}
         results = known + self._transmitted([mail for mail in batch if mail.id not in out])
+        if not results:
+            return 0
         failed = self._mark(results)
         self._tell(batch, results)
         if failed:
@@ -103,11 +111,19 @@ class Sending:
         return sum(1 for result in results if result.sent is not Sent.LATER)
 
     def _transmitted(self, batch: Sequence[Outgoing]) -> list[SendResult]:
-        try:
-            return self._transmit(batch) if batch else []
-        except BaseException:
-            self._store.unclaim_outbox(mail.id for mail in batch)
-            raise
+        """What became of the first mails of the batch. The rest is given back untried, so that it is nobody's failed
+        try: after trouble with the relay, when it takes long, and at the end."""
+        began, results = monotonic(), list[SendResult]()
+        for mail in batch:
+            try:
+                results += self._transmit([mail])
+            except Exception as error:  # noqa: BLE001 - against its promise; what went out before is marked all the same
+                log.fault("sender", f"mail {mail.id}: {type(error).__name__}: {error}", error)
+                break
+            if self._stopping() or _is_trouble(results[-1]) or monotonic() - began > LONGEST:
+                break
+        self._store.unclaim_outbox(mail.id for mail in batch[len(results) :])
+        return results
 
     def _mark(self, results: Sequence[SendResult]) -> list[int]:
         """The mails that have now failed for good."""
@@ -158,3 +174,7 @@ class Sending:
     def _ticket(self, failure: Undelivered, now: datetime) -> TicketFacts | None:
         query = FactsQuery(0, "", "", "", "", (), (failure.ticket,), None, now)
         return resolve(self._store.facts(query), failure.ticket)
+
+
+def _is_trouble(result: SendResult) -> bool:
+    return result.sent is Sent.LATER and not _OF_THE_MAIL.match(result.reply)

@@ -1,0 +1,71 @@
+"""The gateway that kills its own process group at a chosen moment:
+
+    python -m tests.faults.dying MOMENT KIND N run -c gateway.yaml
+
+MOMENT is "begin" (before BEGIN), "written" (every statement done, before COMMIT) or "committed" (COMMIT has returned,
+nobody has been told) of the Nth transaction with a job of KIND ("keep", "commit", "sent"), or "handed" (KIND is "-":
+the relay has said what became of the Nth batch, nothing is marked). Everything else is the program as it is.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from gateway.cli import main
+from gateway.flow.send import Sending
+from gateway.store.writer import GroupCommit
+
+
+def die() -> None:
+    os.killpg(os.getpgrp(), signal.SIGKILL)
+    signal.pause()
+
+
+class Moment:
+    """Counts the transactions of one kind."""
+
+    def __init__(self, name: str, kind: str, number: int) -> None:
+        self.name, self.kind, self.left = name, kind, number
+        self.inside = False
+
+    def arm(self) -> None:
+        write, transmit, moment = GroupCommit._write, Sending._transmitted, self
+
+        def written(writer: GroupCommit, group: list[Any]) -> list[Any]:
+            moment.inside = any(job.kind == moment.kind for job in group)
+            moment.left -= moment.inside
+            moment.reached("begin")
+            outcomes = write(writer, group)
+            moment.reached("committed")
+            return outcomes
+
+        def transmitted(sending: Sending, batch: Sequence[Any]) -> list[Any]:
+            results = transmit(sending, batch)
+            if moment.name == "handed" and any(result.sent == "delivered" for result in results):
+                moment.left -= 1
+                moment.inside = True
+                moment.reached("handed")
+            return results
+
+        def committing(_: Any) -> None:
+            moment.reached("written")
+
+        GroupCommit._write = written  # type: ignore[method-assign]  # the place at which to die
+        Sending._transmitted = transmitted  # type: ignore[method-assign]  # as above
+        sa.event.listen(sa.Engine, "commit", committing)
+
+    def reached(self, name: str) -> None:
+        if self.inside and self.left == 0 and self.name == name:
+            die()
+
+
+if __name__ == "__main__":
+    Moment(sys.argv[1], sys.argv[2], int(sys.argv[3])).arm()
+    sys.argv[1:] = sys.argv[4:]
+    main()
