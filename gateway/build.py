@@ -20,6 +20,7 @@ from gateway.flow.current import Current, Fixed, load_current
 from gateway.mail.render import TemplateErrors
 from gateway.mail.wire import unpack
 from gateway.model import Outgoing, SendResult
+from gateway.options import Keys
 from gateway.settings import Settings, load_keys
 from gateway.store.errors import StoreLocked, StoreUnavailable
 from gateway.store.ledger import StoreLedger
@@ -43,10 +44,11 @@ def shipped(name: str) -> Path:
     return inside if inside.is_dir() else package.parent / name
 
 
-def fixed_of(settings: Settings) -> Fixed:
+def fixed_of(settings: Settings, keys: Keys | None = None) -> Fixed:
+    """`keys`: instead of those of the state folder, which are made when there are none."""
     return Fixed(
         desk=settings.desk,
-        keys=load_keys(settings.state_dir),
+        keys=keys or load_keys(settings.state_dir),
         caps=settings.caps,
         limits=settings.limits,
         authserv_ids=settings.authserv_ids,
@@ -56,14 +58,14 @@ def fixed_of(settings: Settings) -> Fixed:
     )
 
 
-def rules_from(settings: Settings, *, still: bool = False) -> Current:
+def rules_from(settings: Settings, *, still: bool = False, keys: Keys | None = None) -> Current:
     """The rules and templates as they are on disk; raises FolderProblem, RulebookErrors or TemplateErrors."""
     read = read_still if still else read_folder
     rules = read(settings.rules_dir, RULE_ENDINGS)
     templates = read_folder(shipped("templates"), TEMPLATE_ENDINGS)
     if settings.templates_dir != shipped("templates"):
         templates |= read(settings.templates_dir, TEMPLATE_ENDINGS)
-    return load_current(fixed_of(settings), rules, templates)
+    return load_current(fixed_of(settings, keys), rules, templates)
 
 
 class LiveRules:

@@ -69,6 +69,15 @@ def load_keys(state_dir: Path) -> Keys:
         return _read_keys(path)
 
 
+def borrowed_keys(state_dir: Path) -> Keys:
+    """The signing keys for somebody who only looks: nothing is written. Where there are none yet, or others may not
+    read them, keys that nobody has signed with. Raises SettingsError for a file that cannot be used."""
+    try:
+        return _read_keys(state_dir / "keys")
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        return Keys((("a", secrets.token_bytes(32)),))
+
+
 def add_key(state_dir: Path) -> Keys:
     """Makes a new newest key; the older ones go on verifying. Raises SettingsError when all 32 names are used."""
     path = state_dir / "keys"

@@ -13,7 +13,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.options import Caps, Desk, ReadLimits, Retry
-from gateway.settings import Settings, SettingsError, add_key, hash_password, load_keys, read_settings, verify_password
+from gateway.settings import (
+    Settings,
+    SettingsError,
+    add_key,
+    hash_password,
+    load_keys,
+    read_settings,
+    read_state_dir,
+    verify_password,
+)
 
 DESK = "state_dir: state\ndesk: {prefix: DEMO, domain: d.example, bounce_address: bounce@d.example}\n"
 HASH = hash_password("correct horse", b"0123456789abcdef")
@@ -42,7 +51,7 @@ def test_everything(tmp_path: Path) -> None:
         (tmp_path / name).touch()
     (tmp_path / "users.yaml").write_text(f"Lan@P.example: {HASH}\n")
     more = f"""
-database_url: postgresql+psycopg://u@db/x
+database_url: sqlite:///data/desk.sqlite
 rules_dir: /etc/desk/rules
 templates_dir: own
 smtp: {{host: 0.0.0.0, port: 25, hostname: d.example, tls_cert: cert.pem, tls_key: key.pem, max_size: 10MB}}
@@ -66,7 +75,7 @@ log_format: json
 log_level: debug
 """
     found = read(tmp_path, more)
-    assert found.database_url == "postgresql+psycopg://u@db/x"
+    assert found.database_url == f"sqlite:///{tmp_path}/data/desk.sqlite"
     assert (found.rules_dir, found.templates_dir) == (Path("/etc/desk/rules"), tmp_path / "own")
     assert found.smtp is not None
     assert found.submission is not None
@@ -85,6 +94,25 @@ log_level: debug
     assert (found.http_port, found.authserv_ids, found.list_ids) == (9000, {"mx.d.example"}, {"help.d.example"})
     assert found.clock_start == datetime(2026, 11, 23, 1, 30, tzinfo=UTC)
     assert (found.log_format, found.log_level) == ("json", "debug")
+
+
+def test_commands_that_neither_poll_nor_send_need_no_password(tmp_path: Path) -> None:
+    more = """
+submission_users: {file: /nowhere/users.yaml}
+relay: {host: h, password: {credential: relay}}
+imap: [{name: a, host: h, user: u, password: {env: NONE}, address: a@b.example}]
+"""
+    path = tmp_path / "gateway.yaml"
+    path.write_text(DESK + more, encoding="utf-8")
+    found = read_settings(path, {}, passwords=False)
+    assert (found.imap[0].password, found.imap[0].address, found.submission_users) == ("", "a@b.example", {})
+    assert read_state_dir(path) == tmp_path / "state"
+    with pytest.raises(SettingsError):
+        read_settings(path, {})
+    path.write_text("state_dir: state\n", encoding="utf-8")
+    for read_some in (read_state_dir, lambda path: read_settings(path, {}, passwords=False)):
+        with pytest.raises(SettingsError, match="the key 'desk' is missing"):
+            read_some(path)
 
 
 SECRETS = [
@@ -133,6 +161,8 @@ WRONG = [
     (DESK, "relay: {host: h, password: {fil: x}}\n", "3:28: relay.password: a secret is text, {file: path}"),
     (DESK, "relay: {host: h, tls: ssl}\n", "3:23: relay.tls: must be one of starttls, tls, none, got 'ssl'"),
     (DESK, "imap: [{name: a, host: h, user: u, address: a@b}]\n", "imap[a]: the key 'password' is missing"),
+    (DESK, "database_url: postgresql://u:hunter2@db/x\n", "3:15: database_url: must be a SQLite file such as"),
+    (DESK, "database_url: 'sqlite:///:memory:'\n", "3:15: database_url: must be a SQLite file such as"),
     (DESK, "clock_start: 2026-11-23\n", "3:14: clock_start: must be an instant such as"),
     (DESK, "log_level: loud\n", "3:12: log_level: must be one of debug, info, warning, error, got 'loud'"),
     (DESK.replace("DEMO", "1-2"), "", "2:16: desk.prefix: must be a letter and at most 11 more"),

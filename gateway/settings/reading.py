@@ -46,16 +46,34 @@ class Settings:
     log_level: str = "info"
 
 
-def read_settings(path: Path, environ: Mapping[str, str]) -> Settings:
-    """Raises SettingsError with every problem, each as `file:line:column: key: what, got …`."""
+def read_settings(path: Path, environ: Mapping[str, str], *, passwords: bool = True) -> Settings:
+    """Raises SettingsError with every problem, each as `file:line:column: key: what, got …`.
+
+    Without `passwords` no secret of a mailbox or relay and no login is looked up: for commands that neither poll nor
+    send, and are typed by somebody to whom systemd hands no credentials.
+    """
     path = path.absolute()
     try:
-        node = load(_text_of(path, path.name), path.name)
-        if node.value is None:
-            node = Node(path.name, 1, 1, {})
-        return _Reader(node, validate(SettingsFile, node), path.parent, environ).settings()
+        node, written = _read(path)
+        return _Reader(node, written, path.parent, environ, passwords).settings()
     except StrictYamlError as error:
         raise SettingsError(error.problems) from error
+
+
+def read_state_dir(path: Path) -> Path:
+    """Where a daemon with this file listens for commands; needs no secret. Raises SettingsError."""
+    path = path.absolute()
+    try:
+        return path.parent / str(_read(path)[1].state_dir)
+    except StrictYamlError as error:
+        raise SettingsError(error.problems) from error
+
+
+def _read(path: Path) -> tuple[Node, Any]:
+    node = load(_text_of(path, path.name), path.name)
+    if node.value is None:
+        node = Node(path.name, 1, 1, {})
+    return node, validate(SettingsFile, node)
 
 
 def _text_of(path: Path, shown: str) -> str:
@@ -73,6 +91,7 @@ class _Reader:
     written: Any  # a SettingsFile: made at import, its fields are not known to the type checker
     base: Path
     environ: Mapping[str, str]
+    passwords: bool = True
     problems: list[Problem] = field(default_factory=list)
 
     def settings(self) -> Settings:
@@ -81,7 +100,7 @@ class _Reader:
         made = Settings(
             state_dir=state,
             desk=self.section(Desk, w.desk, ("desk",)),
-            database_url=self.secret(w.database_url, ("database_url",)) or f"sqlite:///{state / 'gateway.sqlite'}",
+            database_url=self.database(state),
             rules_dir=self.base / w.rules_dir,
             templates_dir=self.base / w.templates_dir if w.templates_dir else _shipped_templates(),
             smtp=self.listen("smtp"),
@@ -107,6 +126,14 @@ class _Reader:
         if self.problems:
             raise StrictYamlError(sorted(self.problems, key=lambda p: (p.file != self.node.file, p.line, p.column)))
         return made
+
+    def database(self, state: Path) -> str:
+        """The address with an absolute path."""
+        url = self.written.database_url or f"sqlite:///{state / 'gateway.sqlite'}"
+        scheme, slashes, name = url.partition(":///")
+        if scheme != "sqlite" or not name or name == ":memory:":
+            self.complain(("database_url",), "must be a SQLite file such as sqlite:////var/lib/gateway/gateway.sqlite")
+        return f"{scheme}{slashes}{self.base / name}"
 
     def complain(self, path: Steps, message: str) -> None:
         self.problems.append(self.node.problem(path, message))
@@ -137,6 +164,8 @@ class _Reader:
     def secret(self, value: str | SecretPlace, path: Steps) -> str:
         if isinstance(value, str):
             return value
+        if not self.passwords:
+            return ""
         if value.env is not None:
             if value.env not in self.environ:
                 self.complain((*path, "env"), f"the environment variable is not set, got {quoted(value.env)}")
@@ -160,6 +189,8 @@ class _Reader:
     def users(self) -> dict[str, str]:
         """Agents' logins: a map in the file itself, or `{file: users.yaml}` with such a map."""
         written, node = self.written.submission_users, self.node
+        if not self.passwords:
+            return {}
         steps: tuple[str, ...] = ("submission_users",)
         if set(written) == {"file"}:
             try:

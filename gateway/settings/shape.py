@@ -148,7 +148,7 @@ _IMAP: Any = _shape(ImapMailbox)
 _TOP: dict[str, Any] = {
     "state_dir": (Text, ...),
     "desk": (_DESK, ...),
-    "database_url": (Secret, ""),
+    "database_url": (Text, ""),
     "rules_dir": (Text, "rules"),
     "templates_dir": (Text | None, None),
     "smtp": (_LISTEN | None, None),
