@@ -2,7 +2,8 @@
 
 At least once: a mail whose 250 was lost is LATER and goes again with the same octets and Message-ID. Only an answer
 to MAIL, RCPT, DATA or the final dot can refuse a mail; every trouble with the relay itself (no connection, greeting,
-EHLO, TLS, login, garbage, time-out) is LATER, for it is not the recipient's fault.
+EHLO, TLS, login, garbage, time-out, a relay that does not let us use our sender address) is LATER, for it is not the
+recipient's fault.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from gateway.options import Relay
 
 _SAFE_ADDRESS = re.compile(r"[^\x00-\x20\x7f-\x9f\ud800-\udfff<>]+@[^\x00-\x20\x7f-\x9f\ud800-\udfff<>@]+")
 _OURS = frozenset({421, 503, 530, 534, 535, 538})  # answers about this connection, not about the mail
+# answers about our own sender address: the relay is not set up for us, and a notice about it would fare no better
+_OUR_SENDER = re.compile(r"[0-9]{3} 5\.1\.[78] |5[0-9]{2} .*\bsender address rejected\b", re.IGNORECASE)
 _PROBE_AFTER = 1.0  # a connection idle for longer is asked first whether it is still there
 
 
@@ -92,7 +95,7 @@ class SmtpSender:
             reply = Reply(0, f"no connection: {type(error).__name__}: {error}", trouble=True)
         except Exception as error:  # noqa: BLE001  # a sender never raises: whatever it is, the mail stays in the outbox
             reply = Reply(0, f"fault: {type(error).__name__}: {error}", trouble=True)
-        if reply.code in _OURS:
+        if reply.code in _OURS or _OUR_SENDER.match(reply.text):
             reply = Reply(0, reply.text, trouble=True, after_data=reply.after_data)
         if connection is None:
             return None, reply

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.circle.world import GATEWAY, HUNG, PEOPLE, THAO, Desk, Front, Post, mailboxes
+from tests.circle.world import GATEWAY, HUNG, MAI, PEOPLE, THAO, Desk, Front, Post, mailboxes
 from tests.servers import MissingServer
 from tests.servers.ports import free_port
 from tests.servers.postfix import NeedsRoot
@@ -33,7 +33,9 @@ def post() -> Iterator[Post]:
 @pytest.fixture(scope="session")
 def desk(post: Post, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     """desk.example, behind Postfix."""
-    made = Desk(tmp_path_factory.mktemp("circle") / "desk", "desk.example", "CTY", (HUNG, THAO), PORTS["desk.example"])
+    made = Desk(
+        tmp_path_factory.mktemp("circle") / "desk", "desk.example", "CTY", (HUNG, THAO, MAI), PORTS["desk.example"]
+    )
     made.configure(post.front)
     made.start()
     try:

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from tests.circle.world import HUNG, QUIET, THAO, Desk, Letter, Person, Post, answer, eventually, write
+from tests.circle.world import HUNG, MAI, QUIET, THAO, Desk, Letter, Person, Post, answer, eventually, write
 
 PICTURE = ("ảnh lỗi màn hình.png", "image/png", b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 40)
 
@@ -83,6 +83,18 @@ def test_an_answer_through_the_gateways_own_submission_port(post: Post, desk: De
     post.submit(HUNG, notice.answer_to, raw, port=desk.submission_port)
     assert_public(post.wait_letter(customer, "gia hạn đến năm 2028"))
     assert desk.outcomes(customer)[-1] == "answered: SMTP AUTH as the author"
+
+
+def test_an_answer_vouched_for_by_our_dmarc_filter(post: Post, desk: Desk) -> None:
+    """An agent who writes from elsewhere: the filter's dmarc=pass and the signed address together are enough."""
+    customer = post.newcomer("Võ Thị Sáu")
+    open_ticket(post, desk, customer, "Tường lửa chặn cổng 587")
+    notice = post.wait_letter(MAI, "Tường lửa chặn cổng 587")
+    post.send(MAI, notice.answer_to, answer(MAI, notice, "Cổng 587 đã được mở."))
+    letter = post.wait_letter(customer, "Cổng 587 đã được mở")
+    assert_public(letter)
+    assert b"congty.example" not in letter.raw
+    assert desk.outcomes(customer)[-1] == "answered: dmarc=pass and own token (recipient)"
 
 
 def test_without_a_login_the_agent_is_asked_to_confirm(post: Post, desk: Desk) -> None:

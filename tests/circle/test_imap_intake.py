@@ -11,24 +11,9 @@ from tests.circle.world import CHI, QUIET, Desk, Person, Post, answer, eventuall
 from tests.servers.dovecot import PASSWORD
 from tests.servers.ports import free_port
 
-SECOND = "Khiếu nại & góp ý"
+SECOND, ARCHIVE = "Khiếu nại & góp ý", "Đã nhận"
 SUPPORT = Person("support@box.example")
 OLD = (Person("cu1@khach.example", "Khách Cũ"), Person("cu2@khach.example"), Person("cu3@khach.example"))
-
-_IMAP = """\
-imap:
-  - name: support
-    host: localhost
-    port: {port}
-    ca_file: {ca}
-    user: support
-    password: {password}
-    address: support@box.example
-    folders: [INBOX, "{second}"]
-    poll: 2s
-    after: move
-    archive: Đã nhận
-"""
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +23,20 @@ def box(post: Post, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
         raw = write(person, "kythuat@box.example", f"Thư cũ số {number + 1}", "Nội dung cũ.")
         post.dovecot.append("support", raw, folder="INBOX" if number < 2 else SECOND)
     made = Desk(tmp_path_factory.mktemp("box") / "desk", "box.example", "BOX", (CHI,), free_port())
-    made.more = _IMAP.format(port=post.dovecot.imaps_port, ca=post.dovecot.ca_file, password=PASSWORD, second=SECOND)
+    mailbox = {
+        "name": "support",
+        "host": "localhost",
+        "port": post.dovecot.imaps_port,
+        "ca_file": str(post.dovecot.ca_file),
+        "user": "support",
+        "password": PASSWORD,
+        "address": SUPPORT.address,
+        "folders": ["INBOX", SECOND],
+        "poll": "2s",
+        "after": "move",
+        "archive": ARCHIVE,
+    }
+    made.more = {"imap": [mailbox]}
     made.configure(post.front)
     made.start()
     yield made
@@ -55,7 +53,7 @@ def test_what_was_there_before_is_ticketed_and_answered_by_nobody(post: Post, bo
         ticket = box.wait_ticket(person)
         assert [made["outcome"] for made in ticket["decisions"]] == ["ticketed"]
         assert ticket["outbox"] == []
-    eventually(lambda: len(post.letters(SUPPORT, "Đã nhận")) >= 3 and not post.letters(SUPPORT))
+    eventually(lambda: len(post.letters(SUPPORT, ARCHIVE)) >= 3 and not post.letters(SUPPORT))
     assert post.letters(SUPPORT, SECOND) == []
     assert not [one for one in post.letters(CHI) if "Thư cũ" in one.subject]
 
@@ -68,7 +66,7 @@ def test_new_mail_is_acknowledged_moved_and_its_reply_joins(post: Post, box: Des
     receipt = post.wait_letter(customer, "BOX-")
     assert receipt.subject.startswith("Re: Máy chủ chậm")  # the filter's verdict is in the stored mail
     eventually(lambda: not post.letters(SUPPORT))
-    kept = [one for one in post.letters(SUPPORT, "Đã nhận") if one.subject == "Máy chủ chậm"]
+    kept = [one for one in post.letters(SUPPORT, ARCHIVE) if one.subject == "Máy chủ chậm"]
     assert len(kept) == 1
 
     arrive(post, customer, answer(customer, receipt, "Bây giờ thì hết hẳn."), receipt.answer_to)
@@ -110,7 +108,7 @@ def test_the_same_mail_by_imap_and_by_smtp_is_one_message(post: Post, box: Desk)
     post.send(second, "kythuat@box.example", raw, port=box.smtp_port)
     post.wait_letter(second, "BOX-")
     arrive(post, second, raw)
-    eventually(lambda: [one for one in post.letters(SUPPORT, "Đã nhận") if one.subject == "Đường kia trước"])
+    eventually(lambda: [one for one in post.letters(SUPPORT, ARCHIVE) if one.subject == "Đường kia trước"])
     eventually(box.at_rest)
     time.sleep(QUIET)
     assert len(post.letters(second)) == 1

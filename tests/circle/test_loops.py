@@ -32,7 +32,7 @@ def through(post: Post, pair: tuple[Desk, Desk], port: int) -> None:
     """Both desks send through this port of Postfix from now on; one that takes no login."""
     for desk in pair:
         desk.stop()
-        desk.relay = f"relay: {{host: localhost, port: {port}, tls: none, hostname: {desk.domain}}}\n"
+        desk.more = {"relay": {"host": "localhost", "port": port, "tls": "none", "hostname": desk.domain}}
         desk.configure(post.front)
         desk.start()
 

@@ -22,7 +22,10 @@ from email.header import Header, decode_header, make_header
 from email.message import EmailMessage
 from email.utils import formatdate, getaddresses, make_msgid
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
+
+import yaml
 
 from gateway.settings import hash_password
 from gateway.store.store import Store, open_store
@@ -51,11 +54,12 @@ class Person:
 
 HUNG = Person("hung@people.desk.example", "Lê Mạnh Hùng")
 THAO = Person("thao@people.desk.example", "Phạm Thị Thu Thảo")
+MAI = Person("mai@congty.example", "Hoàng Thị Mai")  # writes from a server of another company
 BOSS = Person("truongphong@people.desk.example", "Trưởng phòng")
 BAO = Person("bao@people.desk.example", "Đỗ Gia Bảo")
 CHI = Person("chi@people.desk.example", "Vũ Linh Chi")
 GATEWAY = Person("gateway@desk.example")
-PEOPLE = (HUNG, THAO, BOSS, BAO, CHI)
+PEOPLE = (HUNG, THAO, MAI, BOSS, BAO, CHI)
 
 
 class Letter:
@@ -148,6 +152,13 @@ def answer(writer: Person, letter: Letter, text: str, **options: Any) -> bytes:
     )
 
 
+def block(name: str) -> str:
+    """A marked block of docs/postfix.md."""
+    found = re.search(rf"^```{re.escape(name)}\n(.*?)^```$", PAGE.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    assert found, f"docs/postfix.md has no block {name}"
+    return found[1]
+
+
 def mailboxes(users: list[str]) -> Dovecot:
     """A Dovecot, not started yet, that calls itself imap.desk.example in the Received fields it writes."""
     server = Dovecot(users)
@@ -168,7 +179,7 @@ class Front(Postfix):
     def __init__(self, dovecot: Dovecot, desks: Mapping[str, int]) -> None:
         super().__init__(dovecot, desk_port=9, domain="nowhere.invalid")
         self.inside_port, self.bare_port, self.bald_port = free_port(), free_port(), free_port()
-        self.filter = VerdictMilter("mx.desk.example", ("khach.example",))
+        self.filter = VerdictMilter("mx.desk.example", ("khach.example", "congty.example"))
         self._auth = str(dovecot.auth_socket)
         conf = self.directory / "conf"
         main = self._block("main.cf")
@@ -176,6 +187,9 @@ class Front(Postfix):
         main = re.sub(r"^transport_maps = .*$", f"transport_maps = inline:{{ {routes} }}", main, flags=re.MULTILINE)
         domains = " ".join([*desks, "box.example"])
         main = re.sub(r"^relay_domains = .*$", f"relay_domains = {domains}", main, flags=re.MULTILINE)
+        assert "_time = 30s" in main
+        assert "_time = 60s" in main
+        main = main.replace("_time = 30s", "_time = 1s").replace("_time = 60s", "_time = 3s")  # tests are in a hurry
         main += "virtual_alias_maps = inline:{ { @box.example = support@box.example } }\n"
         (conf / "main.cf").write_text(merged((conf / "main.cf").read_text(), main))
         senders = self._block("sender_login")
@@ -187,18 +201,16 @@ class Front(Postfix):
         (conf / "bare_checks").write_text(_BARE_CHECKS)
         (conf / "bald_checks").write_text(_BARE_CHECKS + _BALD_CHECKS)
 
-    def start(self) -> None:
+    def __enter__(self) -> Self:
         self.filter.__enter__()
-        super().start()
+        return super().__enter__()
 
-    def stop(self) -> None:
-        super().stop()
-        self.filter.__exit__(None, None, None)
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        super().__exit__(kind, error, at)
+        self.filter.__exit__(kind, error, at)
 
     def _block(self, name: str) -> str:
-        found = re.search(rf"^```{re.escape(name)}\n(.*?)^```$", PAGE.read_text("utf-8"), re.MULTILINE | re.DOTALL)
-        assert found, f"docs/postfix.md has no block {name}"
-        return found[1].replace("/etc/postfix/", f"{self.directory}/conf/").replace("private/auth", self._auth)
+        return block(name).replace("/etc/postfix/", f"{self.directory}/conf/").replace("private/auth", self._auth)
 
     def _master(self, base: str) -> str:
         """The base's own two smtpd services are replaced; the rest stays."""
@@ -300,8 +312,7 @@ class Desk:
         self.folder, self.domain, self.prefix, self.agents = folder, domain, prefix, agents
         self.smtp_port, self.submission_port = smtp_port, free_port()
         self._http_port = free_port()
-        self.more = ""  # further sections of gateway.yaml
-        self.relay = ""  # instead of Postfix's submission port
+        self.more: dict[str, Any] = {}  # sections of gateway.yaml beside or instead of the usual ones
         self._process: subprocess.Popen[bytes] | None = None
         self._store: Store | None = None
         (folder / "rules").mkdir(parents=True)
@@ -312,14 +323,26 @@ class Desk:
         (self.folder / "rules" / "rulebook.yaml").write_text(rules, "utf-8")
         users = [f"{a.address}: {hash_password(a.password, os.urandom(16))}\n" for a in self.agents]
         (self.folder / "users.yaml").write_text("".join(users), "utf-8")
-        relay = self.relay or _RELAY.format(
-            port=front.submission_port, ca=front.ca_file, login=GATEWAY.address, password=PASSWORD, domain=self.domain
-        )
-        text = _SETTINGS.format(
-            prefix=self.prefix, domain=self.domain, smtp=self.smtp_port, submission=self.submission_port,
-            http=self._http_port, cert=front.directory / "cert.pem", key=front.directory / "cert.key", relay=relay,
-        )  # fmt: skip
-        self.config.write_text(text + self.more, "utf-8")
+        self.config.write_text(yaml.safe_dump(self._settings(front), allow_unicode=True), "utf-8")
+
+    def _settings(self, front: Front) -> dict[str, Any]:
+        """The block of docs/postfix.md with the ports, names and secrets of here."""
+        made: dict[str, Any] = yaml.safe_load(block("gateway.yaml"))
+        tls = {"tls_cert": str(front.directory / "cert.pem"), "tls_key": str(front.directory / "cert.key")}
+        made["smtp"] |= {"port": self.smtp_port, "hostname": self.domain, **tls}
+        made["submission"] = {**made["smtp"], "port": self.submission_port}
+        made["relay"] |= {"host": "localhost", "port": front.submission_port, "ca_file": str(front.ca_file)}
+        made["relay"] |= {"password": PASSWORD, "hostname": self.domain}
+        identity = {"prefix": self.prefix, "domain": self.domain, "bounce_address": f"bounce@{self.domain}"}
+        return {
+            **made,
+            "state_dir": "state",
+            "desk": {**identity, "name": "Công ty Ví Dụ"},
+            "submission_users": {"file": "users.yaml"},
+            "http": {"port": self._http_port},
+            "retry": {"steps": ["1s", "2s"]},
+            **self.more,
+        }
 
     @property
     def config(self) -> Path:
@@ -397,26 +420,6 @@ class Desk:
         """Nothing waits to be handled or sent."""
         return self.store.waiting()[0] == 0 and self.store.outbox_depth() == 0
 
-
-_SETTINGS = """\
-state_dir: state
-desk: {{prefix: {prefix}, domain: {domain}, bounce_address: bounce@{domain}, name: Công ty Ví Dụ}}
-smtp: {{host: 127.0.0.1, port: {smtp}, hostname: {domain}, tls_cert: {cert}, tls_key: {key}}}
-submission: {{host: 127.0.0.1, port: {submission}, hostname: {domain}, tls_cert: {cert}, tls_key: {key}}}
-submission_users: {{file: users.yaml}}
-{relay}http: {{port: {http}}}
-authserv_ids: [mx.desk.example, imap.desk.example]
-"""
-
-_RELAY = """\
-relay:
-  host: localhost
-  port: {port}
-  ca_file: {ca}
-  user: {login}
-  password: {password}
-  hostname: {domain}
-"""
 
 _RULES = """\
 version: 1

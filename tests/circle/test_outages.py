@@ -1,0 +1,96 @@
+"""One of the servers is away, or set up wrongly: mail waits, and goes once when it is back."""
+
+from __future__ import annotations
+
+import smtplib
+import time
+
+import pytest
+
+from tests.circle.world import HUNG, QUIET, Desk, Post, answer, eventually, write
+
+
+def test_the_gateway_is_away(post: Post, desk: Desk) -> None:
+    customer, to = post.newcomer("Ngô Bảo Châu"), desk.address("support")  # Postfix has not asked for this one yet
+    assert desk.stop() == 0
+    try:
+        raw = write(customer, to, "Trong lúc bảo trì", "Có ai trực không?")
+        with pytest.raises(smtplib.SMTPRecipientsRefused) as refused:
+            post.send(customer, to, raw)  # Postfix cannot ask which addresses exist: come again later
+        assert refused.value.recipients[to][0] == 450
+        post.send(customer, to, raw, port=post.front.inside_port)
+        time.sleep(1.0)
+    finally:
+        desk.start()
+    post.front.flush()
+    post.wait_letter(customer, "CTY-")
+    eventually(lambda: accepted(post, desk, "support"))
+    time.sleep(QUIET)
+    assert len(post.letters(customer)) == 1
+    assert len(desk.tickets(customer)) == 1
+
+
+def accepted(post: Post, desk: Desk, local: str) -> bool:
+    """Whether Postfix takes this recipient from the world."""
+    with smtplib.SMTP("127.0.0.1", post.front.smtp_port, "laptop", timeout=60) as smtp:
+        smtp.ehlo()
+        smtp.mail("a@khach.example")
+        return smtp.rcpt(desk.address(local))[0] == 250
+
+
+def test_the_relay_is_away(post: Post, desk: Desk) -> None:
+    customer, to = post.newcomer("Trịnh Công Sơn"), desk.address("kythuat")
+    post.send(customer, to, write(customer, to, "Đường ra bị đứt", "Trả lời được không?"))
+    notice = post.wait_letter(HUNG, "Đường ra bị đứt")
+    post.front.stop()
+    try:
+        raw = answer(HUNG, notice, "Được, khi đường ra có lại.")
+        post.submit(HUNG, notice.answer_to, raw, port=desk.submission_port)
+        desk.wait_ticket(customer, lambda one: waiting(one))
+        assert not [one for one in post.letters(customer) if "khi đường ra" in one.text]
+    finally:
+        post.front.start()
+    post.wait_letter(customer, "khi đường ra có lại")
+    eventually(desk.at_rest)
+    time.sleep(QUIET)
+    assert len([one for one in post.letters(customer) if "khi đường ra" in one.text]) == 1
+
+
+def test_the_relay_does_not_know_our_sender_yet(post: Post, desk: Desk) -> None:
+    """A table that was forgotten: nothing is given up, since a notice about it would be refused in the same way."""
+    table = post.front.directory / "conf" / "sender_login"
+    right = table.read_text()
+    table.write_text("/^([^@]+@people\\.desk\\.example)$/ $1\n")
+    restart(post)
+    customer, to = post.newcomer("Phạm Duy"), desk.address("kythuat")
+    try:
+        assert not permitted(post)
+        post.send(customer, to, write(customer, to, "Bảng bị quên", "…"))
+        ticket = desk.wait_ticket(customer, lambda one: waiting(one))
+        assert "not owned by user" in ticket["outbox"][0]["reply"]
+    finally:
+        table.write_text(right)
+        restart(post)
+    post.wait_letter(customer, "CTY-")
+    post.wait_letter(HUNG, "Bảng bị quên")
+    eventually(desk.at_rest)
+
+
+def restart(post: Post) -> None:
+    """Not a reload: what is connected would go on with the tables it has."""
+    post.front.stop()
+    post.front.start()
+
+
+def permitted(post: Post) -> bool:
+    """Whether the gateway's login may use its bounce address, as Postfix sees it now."""
+    with smtplib.SMTP("localhost", post.front.submission_port, "laptop", timeout=60) as smtp:
+        smtp.starttls()
+        smtp.login("gateway@desk.example", "secret")
+        smtp.mail("bounce@desk.example")
+        return smtp.rcpt("somebody@khach.example")[0] == 250
+
+
+def waiting(ticket: dict) -> list[dict]:  # type: ignore[type-arg]
+    """Mails of a ticket that were tried and wait to be tried again."""
+    return [mail for mail in ticket["outbox"] if mail["attempts"] and mail["state"] == "waiting"]
