@@ -26,9 +26,9 @@ def cut_line(language: str) -> str:
 
 
 def bare_subject(subject: str, prefix: str) -> str:
-    """A subject without reply marks and without our tag."""
+    """A subject without reply marks, and without our tag and cut mark, which only we may write."""
     text = re.sub(rf"\[?\b{re.escape(prefix)}-[0-9]{{1,12}}\b\]?", " ", subject)
-    return re.sub(r"\s+", " ", _REPLY.sub("", text.strip())).strip()
+    return re.sub(r"\s+", " ", _REPLY.sub("", text.replace(CUT_MARK, " ").strip())).strip()
 
 
 def shown_name(department: Department, language: str) -> str:

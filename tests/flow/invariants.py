@@ -21,16 +21,12 @@ _BIDI = re.compile("[\u202a-\u202e\u2066-\u2069]")
 
 def check(desk: DeskUnderTest) -> None:
     """AssertionError with the mail that breaks a law."""
+    people = staff(desk)
     for mail in desk.mails:
         check_form(desk, mail)
-        if is_staff(desk, mail.to):
-            continue
-        check_confidential(desk, mail)
+        if mail.to.lower() not in people:
+            check_confidential(mail, people)
     check_outcomes(desk)
-
-
-def is_staff(desk: DeskUnderTest, address: str) -> bool:
-    return address.lower() in staff(desk)
 
 
 def staff(desk: DeskUnderTest) -> frozenset[str]:
@@ -46,8 +42,8 @@ def check_form(desk: DeskUnderTest, mail: Mail) -> None:
     """No header but ours, each once; one recipient; from one of our addresses; never to ourselves."""
     block = mail.raw.partition(b"\r\n\r\n")[0]
     lines = block.split(b"\r\n")
-    assert b"\n" not in block.replace(b"\r\n", b"") and b"\r" not in block.replace(b"\r\n", b""), block
-    assert block.isascii() and b"\0" not in block, block
+    assert not {10, 13} & set(block.replace(b"\r\n", b"")), block
+    assert all(0 < octet < 128 for octet in block), block
     assert all(len(line) <= 998 for line in lines), "a header line is over 998 octets"
     names = [line.partition(b":")[0].decode().lower() for line in lines if not line.startswith((b" ", b"\t"))]
     assert set(names) <= _ONCE, f"headers {set(names) - _ONCE} in {mail}"
@@ -60,20 +56,19 @@ def check_form(desk: DeskUnderTest, mail: Mail) -> None:
     assert not _BIDI.search(mail.header("Subject") + mail.header("From") + mail.header("To")), "bidi override"
 
 
-def check_confidential(desk: DeskUnderTest, mail: Mail) -> None:
+def check_confidential(mail: Mail, people: frozenset[str]) -> None:
     """Law 6, as far as it can be seen in one mail."""
     parts = [part.get_payload(decode=True) or b"" for part in mail.message.walk() if not part.is_multipart()]
     octets = mail.raw + b"\n".join(parts)
     shown = f"{mail.header('Subject')}\n{mail.header('From')}\n" + b"\n".join(parts).decode("utf-8", "replace")
-    assert SECRET not in shown and SECRET.encode() not in octets, f"a secret in {mail.kind} to {mail.to}:\n{shown}"
+    assert SECRET.encode() not in octets, f"a secret in {mail.kind} to {mail.to}:\n{shown}"
     assert not holds_staff_token(octets), f"a staff address in {mail.kind} to {mail.to}"
     assert CUT_MARK not in shown or mail.kind == "survey", f"text of a notice in {mail.kind} to {mail.to}:\n{shown}"
     assert not _COMMAND.search(shown), f"a command in {mail.kind} to {mail.to}:\n{shown}"
-    for address in staff(desk):
+    for address in people:
         assert address not in shown.lower(), f"{address} in {mail.kind} to {mail.to}:\n{shown}"
-    known = {ticket["tag"] for ticket in desk.tickets()}
-    tags = set(_TAG.findall(mail.header("Subject")))
-    assert len(tags & known) <= 1, f"several tickets named in {mail.header('Subject')}"
+    tags = set(_TAG.findall(shown))
+    assert len(tags) <= 1, f"several tickets named in {mail.kind} to {mail.to}: {tags}"
 
 
 def check_outcomes(desk: DeskUnderTest) -> None:

@@ -15,7 +15,6 @@ from tests.flow.clients import mail, reply, reply_address
 from tests.flow.desk_under_test import DeskUnderTest, Mail
 from tests.flow.invariants import check
 
-
 _HOLE = re.compile(r"\$\{(reply|id|bounce):([^}]*)\}")
 
 
@@ -29,7 +28,7 @@ def _many(found: re.Match[str]) -> str:
 
 
 def _dsn(found: re.Match[str]) -> str:
-    """`$dsn 1 an@khach.example`: a delivery report (RFC 3464) that names this recipient; the number makes it another."""
+    """`$dsn 1 an@khach.example`: a delivery report (RFC 3464) that names the recipient; the number makes it another."""
     number, recipient = found.groups()
     return (
         f"From: MAILER-DAEMON@mx.other.example\nTo: bounce@desk.example\nSubject: Undelivered Mail Returned to Sender\n"
@@ -68,8 +67,8 @@ class Player:
         for verb in ("mail", "reply", "repeat", "time", "refuse", "accept_again"):
             if verb in step:
                 getattr(self, f"_{verb}")(step.pop(verb))
-        for check in list(step):
-            getattr(self, f"_see_{check}")(step[check])
+        for name in list(step):
+            getattr(self, f"_see_{name}")(step[name])
 
     # --- what happens ---
 
