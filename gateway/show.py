@@ -15,8 +15,13 @@ def console() -> Console:
 
 
 def ticket_table(rows: list[dict[str, Any]]) -> None:
-    """One line a ticket."""
+    """One line a ticket: a table on a terminal, else fields between tabs."""
     out = console()
+    if not out.is_terminal:
+        for row in rows:
+            cells = [row[name] or "-" for name in ("tag", "status", "department", "assignee", "requester")]
+            print("\t".join([*cells, str(len(row["messages"])), " ".join(row["subject"].split())]))
+        return
     table = Table(box=None, pad_edge=False)
     for title in ("ticket", "status", "department", "assignee", "requester", "mails", "subject"):
         table.add_column(title, overflow="fold")

@@ -191,7 +191,8 @@ def _return(
                 "reason": code,
                 "detail": detail,
                 "suggestion": suggestion,
-                "text": case.agent.text if case.agent and case.agent.text else case.reading.new_text,
+                # a mail of nothing but our own quoted notice has no words to give back
+                "text": "" if code == "empty" else (case.agent and case.agent.text) or case.reading.new_text,
                 "commands": [{"name": name, "help": words.get(language, words["en"])} for name, words in command.HELP],
             },
             thread=(message.message_id,) if message.message_id else (),

@@ -59,6 +59,5 @@ def _bounced(message: Message, tokens: tuple[TokenCheck, ...], keys: Keys) -> tu
 def _own_words(message: Message) -> str:
     """Only an answer holds older mail: "From: … Subject: …" in a first mail is a form, in a forward content."""
     answers = bool(message.in_reply_to or message.references) or is_reply(message.subject)
-    if not answers or is_forward(message.subject):
-        return message.text
-    return new_text(message.text)
+    text = message.text if not answers or is_forward(message.subject) else new_text(message.text)
+    return text.rstrip().lstrip("\r\n") or message.text
