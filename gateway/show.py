@@ -19,8 +19,8 @@ def ticket_table(rows: list[dict[str, Any]]) -> None:
     out = console()
     if not out.is_terminal:
         for row in rows:
-            cells = [row[name] or "-" for name in ("tag", "status", "department", "assignee", "requester")]
-            print("\t".join([*cells, str(len(row["messages"])), " ".join(row["subject"].split())]))
+            named = [str(row[name] or "-") for name in ("tag", "status", "department", "assignee", "requester")]
+            print("\t".join([*named, str(len(row["messages"])), " ".join(row["subject"].split())]))
         return
     table = Table(box=None, pad_edge=False)
     for title in ("ticket", "status", "department", "assignee", "requester", "mails", "subject"):
