@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 from gateway.desk.caps import ACKNOWLEDGEMENT, refusal
 from gateway.desk.case import Case, DeskContext, Draft
 from gateway.desk.notice import Writer, bare_subject, shown_name
 from gateway.desk.promise import Promise
 from gateway.model import Facts, TicketFacts
 
+_FOREIGN_TAG = re.compile(r"\[[^\[\]]{0,40}[0-9][^\[\]]{0,40}\]")
 ACK_DAYS = 3  # a queue that stood longer does not send stale promises
 
 
@@ -34,7 +37,9 @@ def acknowledge(
     writer = Writer(context, number, department, subject, case.now)
     tag = context.tag(number)
     message_id = case.reading.message.message_id
-    thread = (*case.reading.message.references, *((message_id,) if message_id else ()))
+    # ids of ours in it were given to somebody: they are not handed on to whoever From names
+    known = tuple(ref for ref in case.reading.message.references if ref not in case.reading.own_ids)
+    thread = (*known, *((message_id,) if message_id else ()))
     draft.notices.append(
         writer.to_customer(
             ACKNOWLEDGEMENT,
@@ -55,7 +60,7 @@ def acknowledge(
             auto="auto-replied",
             thread=thread,
             days=ACK_DAYS,
-            topic=subject.lower(),
+            topic=_topic(subject),
         )
     )
 
@@ -71,5 +76,11 @@ def _why_not(case: Case, context: DeskContext, facts: Facts, ticket: TicketFacts
         return "acknowledged before"
     if facts.seen_doors or any(notice.kind == ACKNOWLEDGEMENT for notice in draft.notices):
         return "acknowledged at another department"
-    subject = bare_subject(case.reading.message.subject, context.desk.prefix).lower()
-    return refusal(facts, context.caps, case.now, ACKNOWLEDGEMENT, subject)
+    subject = bare_subject(case.reading.message.subject, context.desk.prefix)
+    return refusal(facts, context.caps, case.now, ACKNOWLEDGEMENT, _topic(subject))
+
+
+def _topic(subject: str) -> str:
+    """What "the same subject" means for the caps: another desk's tag counts as little as our own, or two desks that
+    lose each other's marks would answer each new number."""
+    return " ".join(_FOREIGN_TAG.sub(" ", subject).lower().split())

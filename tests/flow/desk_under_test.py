@@ -69,9 +69,10 @@ class DeskUnderTest:
         authserv_ids: frozenset[str] = frozenset({"mx.desk.example"}),
         start: datetime = START,
         url: str = "",
+        options: DeskOptions = DESK,
     ) -> None:
         self.now = start
-        fixed = Fixed(DESK, KEYS, caps or Caps(), ReadLimits(), authserv_ids)
+        fixed = Fixed(options, KEYS, caps or Caps(), ReadLimits(), authserv_ids)
         rule_files = rules or read_folder(shipped("rules"), RULE_ENDINGS)
         self.current: Current = replace(_loaded(tuple(sorted(rule_files.items()))), fixed=fixed)
         url = url or f"sqlite:///{folder / 'desk.sqlite'}"
