@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from gateway.desk.acknowledge import acknowledge
-from gateway.desk.case import Case, DeskContext, Draft
+from gateway.desk.case import Case, DeskContext, Draft, entry_from
 from gateway.desk.incomplete import incomplete
 from gateway.desk.notice import Writer, agent_notices
 from gateway.desk.people import OUT, receivers, staff_of, with_named
@@ -206,23 +206,17 @@ def entry_of(
     case: Case, context: DeskContext, door: str, number: int, found: Place, routed: Routed, *, held: bool = False
 ) -> Entry:
     """The message as it is shown: what is new in it; the whole stays in intake."""
-    message = case.reading.message
-    return Entry(
-        ticket=number,
-        direction="in",
-        kind=case.reading.kind.value,
-        author=message.author or message.shown_from,
+    entry = entry_from(
+        case,
+        number,
+        door,
+        case.reading.kind.value,
         public=True,
         held=held,
         unverified=bool(found.tickets) and unverified(case, found),
-        body=case.reading.new_text,
-        message_id=message.message_id,
-        at=case.intake.at,
-        door=door,
-        digest=message.digest,
-        evidence=int(case.reading.evidence),
-        subject=message.subject,
-        attachments=tuple((a.name, a.type, len(a.content)) for a in message.attachments),
+    )
+    return replace(
+        entry,
         routed={"department": routed.department, "priority": routed.priority},
         first=first_key(case, newcomer(case, context, door)),
     )

@@ -10,6 +10,7 @@ from gateway.desk.rulebook import Department, Rulebook
 from gateway.model import (
     Change,
     Decision,
+    Entry,
     Event,
     Evidence,
     Facts,
@@ -58,6 +59,39 @@ class Case:
     @property
     def proven(self) -> bool:
         return self.reading.evidence >= Evidence.E1
+
+
+def entry_from(
+    case: Case,
+    ticket: int,
+    door: str,
+    kind: str,
+    *,
+    public: bool,
+    direction: str = "in",
+    held: bool = False,
+    unverified: bool = False,
+    body: str | None = None,
+) -> Entry:
+    """This message as it is shown on a ticket. `body`: what is new in it, unless given; the whole stays in intake."""
+    message = case.reading.message
+    return Entry(
+        ticket=ticket,
+        direction=direction,
+        kind=kind,
+        author=message.author or message.shown_from,
+        public=public,
+        held=held,
+        unverified=unverified,
+        body=case.reading.new_text if body is None else body,
+        message_id=message.message_id,
+        at=case.intake.at,
+        door=door,
+        digest=message.digest,
+        evidence=int(case.reading.evidence),
+        subject=message.subject,
+        attachments=tuple((a.name, a.type, len(a.content)) for a in message.attachments),
+    )
 
 
 @dataclass(frozen=True, slots=True)

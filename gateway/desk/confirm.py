@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from gateway.desk.case import Case, DeskContext, Draft
+from gateway.desk.case import Case, DeskContext, Draft, entry_from
 from gateway.desk.notice import Writer
 from gateway.desk.phrases import hint
 from gateway.desk.place import resolve
-from gateway.model import Entry, Mailbox, Outcome, Purpose, Release, Stage, StagedMail, TicketFacts, TokenCheck
+from gateway.model import Mailbox, Outcome, Purpose, Release, Stage, StagedMail, TicketFacts, TokenCheck
 
 CONFIRM_DAYS = 2  # the single-use address of the question expires then; it can be asked for again
 
@@ -17,24 +17,7 @@ def stage(case: Case, ticket: TicketFacts, writer: Writer, door: str, draft: Dra
     """Keeps the mail and asks at the mailbox on record, not at whatever the From line spells."""
     message, agent = case.reading.message, case.author_key
     draft.changes.append(Stage(case.intake.id, ticket.number, agent))
-    draft.changes.append(
-        Entry(
-            ticket=ticket.number,
-            direction="in",
-            kind="staged",
-            author=case.author,
-            public=False,
-            held=True,
-            unverified=True,
-            body=case.reading.new_text,
-            message_id=message.message_id,
-            at=case.intake.at,
-            door=door,
-            digest=message.digest,
-            evidence=int(case.reading.evidence),
-            subject=message.subject,
-        )
-    )
+    draft.changes.append(entry_from(case, ticket.number, door, "staged", public=False, held=True, unverified=True))
     draft.event(ticket.number, "staged", agent, evidence=case.reading.evidence_reason)
     why = hint(f"confirm-{int(case.reading.evidence)}", writer.department.staff_language)
     values = {"text": case.reading.new_text, "why": why}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gateway.desk.caps import refusal
-from gateway.desk.case import Case, DeskContext, Draft
+from gateway.desk.case import Case, DeskContext, Draft, entry_from
 from gateway.desk.notice import Writer, agent_notices
 from gateway.desk.people import staff_of
 from gateway.desk.place import best_token, resolve
@@ -81,20 +81,4 @@ def _thank(
 
 
 def _entry(case: Case, ticket: TicketFacts, door: str) -> Entry:
-    message = case.reading.message
-    return Entry(
-        ticket=ticket.number,
-        direction="in",
-        kind="survey-answer",
-        author=message.author,
-        public=True,
-        held=False,
-        unverified=False,
-        body=case.reading.new_text,
-        message_id=message.message_id,
-        at=case.intake.at,
-        door=door,
-        digest=message.digest,
-        evidence=int(case.reading.evidence),
-        subject=message.subject,
-    )
+    return entry_from(case, ticket.number, door, "survey-answer", public=True)

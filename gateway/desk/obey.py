@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from gateway.desk.caps import refusal
-from gateway.desk.case import Case, DeskContext, Draft
+from gateway.desk.case import Case, DeskContext, Draft, entry_from
 from gateway.desk.command import Command, Commands
 from gateway.desk.notice import Writer, cut_line, history
 from gateway.desk.people import OUT, note_readers, receivers
@@ -99,7 +99,7 @@ def _answer(orders: Orders, answered: list[Mailbox], draft: Draft) -> None:
     case, ticket = orders.case, orders.ticket
     message = case.reading.message
     text = _public_text(orders)
-    draft.changes.append(_entry(orders, "out", "answer", public=True))
+    draft.changes.append(_entry(orders, "out", "answer", text, public=True))
     if message.message_id:
         draft.changes.append(ThreadKeys(ticket.number, (KnownId(message.message_id, ticket.number),), ()))
     for to in answered:
@@ -167,7 +167,7 @@ def _public_files(orders: Orders) -> tuple[Attachment, ...]:
 
 def _note(orders: Orders, draft: Draft) -> None:
     """An internal note; those who would be told of the customer's mail, and who wrote notes before, get a copy."""
-    draft.changes.append(_entry(orders, "note", "note", public=False))
+    draft.changes.append(_entry(orders, "note", "note", orders.parsed.text, public=False))
     draft.event(orders.ticket.number, "noted", orders.actor)
     for to in note_readers(orders.context, orders.writer.department, orders.ticket, orders.actor):
         draft.notices.append(
@@ -186,24 +186,15 @@ def _note(orders: Orders, draft: Draft) -> None:
         )
 
 
-def _entry(orders: Orders, direction: str, kind: str, *, public: bool) -> Entry:
-    message = orders.case.reading.message
-    return Entry(
-        ticket=orders.ticket.number,
-        direction=direction,
-        kind=kind,
-        author=orders.case.author,
+def _entry(orders: Orders, direction: str, kind: str, body: str, *, public: bool) -> Entry:
+    return entry_from(
+        orders.case,
+        orders.ticket.number,
+        orders.case.doors[0],
+        kind,
         public=public,
-        held=False,
-        unverified=False,
-        body=orders.parsed.text,
-        message_id=message.message_id,
-        at=orders.case.intake.at,
-        door=orders.case.doors[0],
-        digest=message.digest,
-        evidence=int(orders.case.reading.evidence),
-        subject=orders.ticket.subject,
-        attachments=tuple((a.name, a.type, len(a.content)) for a in message.attachments),
+        direction=direction,
+        body=body,
     )
 
 

@@ -3,7 +3,7 @@ state, clock or owner; an undelivered answer is told to the agents (RFC 3464, RF
 
 from __future__ import annotations
 
-from gateway.desk.case import Case, DeskContext, Draft
+from gateway.desk.case import Case, DeskContext, Draft, entry_from
 from gateway.desk.notice import Writer
 from gateway.desk.people import is_staff, staff_of
 from gateway.desk.place import resolve
@@ -104,20 +104,4 @@ def _tell(case: Case, writer: Writer, told: list[Mailbox], cause: str, recipient
 
 
 def _entry(case: Case, ticket: TicketFacts, door: str) -> Entry:
-    message = case.reading.message
-    return Entry(
-        ticket=ticket.number,
-        direction="in",
-        kind=case.reading.kind.value,
-        author=message.author or message.shown_from,
-        public=False,
-        held=False,
-        unverified=True,
-        body=case.reading.new_text[:4000],
-        message_id=message.message_id,
-        at=case.intake.at,
-        door=door,
-        digest=message.digest,
-        evidence=int(case.reading.evidence),
-        subject=message.subject,
-    )
+    return entry_from(case, ticket.number, door, case.reading.kind.value, public=False, unverified=True)

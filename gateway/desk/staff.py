@@ -7,14 +7,13 @@ is staged whole and the agent is asked to confirm. What is doubtful goes back to
 from __future__ import annotations
 
 from gateway.desk import command
-from gateway.desk.case import Case, DeskContext, Draft
+from gateway.desk.case import Case, DeskContext, Draft, entry_from
 from gateway.desk.confirm import stage
 from gateway.desk.notice import Writer
 from gateway.desk.obey import Orders, obey
 from gateway.desk.people import is_ours, is_staff
 from gateway.desk.place import best_token, resolve
 from gateway.model import (
-    Entry,
     Evidence,
     Facts,
     Mailbox,
@@ -148,24 +147,8 @@ def _wrong_copy(orders: Orders) -> str:
 
 def _import(case: Case, ticket: TicketFacts, door: str, draft: Draft) -> None:
     """An agent's old mail, found at the first import of a mailbox: on record, and nothing follows from it again."""
-    message = case.reading.message
     draft.changes.append(
-        Entry(
-            ticket=ticket.number,
-            direction="note",
-            kind="imported",
-            author=case.author,
-            public=False,
-            held=False,
-            unverified=True,
-            body=case.reading.new_text,
-            message_id=message.message_id,
-            at=case.intake.at,
-            door=door,
-            digest=message.digest,
-            evidence=int(case.reading.evidence),
-            subject=message.subject,
-        )
+        entry_from(case, ticket.number, door, "imported", public=False, direction="note", unverified=True)
     )
     draft.verdict(door, Outcome.NOTED, ticket.number, "first import of a mailbox")
 
