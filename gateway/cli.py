@@ -27,11 +27,21 @@ def _fail(text: str, status: int = 2) -> NoReturn:
     sys.exit(status)
 
 
-def _settings(config: Path) -> Any:
+def _settings(config: Path, *, passwords: bool = False) -> Any:
+    """Only the daemon and `check` look the secrets up: systemd hands them to the service and to nobody else."""
     from gateway.settings import SettingsError, read_settings
 
     try:
-        return read_settings(config, os.environ)
+        return read_settings(config, os.environ, passwords=passwords)
+    except SettingsError as error:
+        _fail(str(error))
+
+
+def _control(config: Path) -> Path:
+    from gateway.settings import SettingsError, read_state_dir
+
+    try:
+        return read_state_dir(config) / "control"
     except SettingsError as error:
         _fail(str(error))
 
@@ -39,14 +49,14 @@ def _settings(config: Path) -> Any:
 def _store(settings: Any, *, write: bool = False) -> Any:
     """The store as a command sees it: reading beside a daemon, or writing where none runs."""
     from gateway.build import prepared_store
-    from gateway.store.errors import StoreLocked, StoreVersion
+    from gateway.cli_errors import start_errors
     from gateway.store.store import open_store
 
     try:
         if write:
             return prepared_store(settings)
         return open_store(settings.database_url, settings.state_dir, lock=False, read_only=True)
-    except (StoreLocked, StoreVersion, FileNotFoundError) as error:
+    except start_errors() as error:
         _fail(str(error))
 
 
@@ -68,7 +78,7 @@ def run(config: Path) -> None:
     from gateway.cli_errors import broken, start_errors
     from gateway.daemon import run as run_daemon
 
-    settings = _settings(config)
+    settings = _settings(config, passwords=True)
     log.setup(settings.log_format, settings.log_level, bool(os.environ.get("JOURNAL_STREAM")))
     try:
         status = run_daemon(settings)
@@ -87,20 +97,24 @@ def check(config: Path, quiet: bool, as_json: bool) -> None:
     """Check gateway.yaml, the rules and the templates; exit 1 with every problem."""
     from gateway.build import rules_from
     from gateway.cli_errors import rule_errors
+    from gateway.settings import borrowed_keys, read_settings
+    from gateway.settings.doubts import doubts
 
-    settings = _settings(config)
-    problems: list[str] = []
+    problems, notes, found = [], [], ""
     try:
-        current = rules_from(settings)
+        settings = read_settings(config, os.environ)
+        current = rules_from(settings, keys=borrowed_keys(settings.state_dir))
+        book, notes = current.rulebook, doubts(settings, current.rulebook)
+        found = f"{len(book.departments)} departments, {len(book.rules)} rules, digest {book.digest[:12]}: good"
     except rule_errors() as error:
         problems = str(error).splitlines()
     if as_json:
-        _print({"ok": not problems, "problems": problems})
-    elif problems:
-        click.echo("\n".join(problems), err=True)
-    elif not quiet:
-        book = current.rulebook
-        click.echo(f"{len(book.departments)} departments, {len(book.rules)} rules, digest {book.digest[:12]}: good")
+        _print({"ok": not problems, "problems": problems, "notes": notes})
+    else:
+        for line in (*problems, *(f"note: {note}" for note in notes)):
+            click.echo(line, err=True)
+        if found and not quiet:
+            click.echo(found)
     sys.exit(1 if problems else 0)
 
 
@@ -108,26 +122,35 @@ def check(config: Path, quiet: bool, as_json: bool) -> None:
 @CONFIG
 @JSON
 def status(config: Path, as_json: bool) -> None:
-    """What waits, what was handled, what goes out."""
+    """What runs, what is wrong, what waits."""
     from gateway.edge.control import NoDaemon, call
 
-    settings = _settings(config)
     try:
-        answer = call(settings.state_dir / "control", "status", {})
+        answer = call(_control(config), "status", {})
     except NoDaemon:
-        answer = {"status": _store(settings).status(), "health": {"reasons": ["no daemon is running"]}}
+        answer = {"status": _status_on_disk(config), "health": {"reasons": ["no daemon is running"]}}
+    if "error" in answer:
+        _fail(str(answer["error"]), 1)
     if as_json:
         _print(answer)
-        return
-    for part in ("status", "health"):
-        for key, value in answer.get(part, {}).items():
-            click.echo(f"{key}: {json.dumps(value, ensure_ascii=False, default=str)}")
+    else:
+        from gateway.show import status_page
+
+        status_page(answer["status"], answer["health"])
+
+
+def _status_on_disk(config: Path) -> dict[str, Any]:
+    """What the store says while no daemon runs; nothing, where there is no store yet."""
+    from gateway.store.database import database_path
+
+    settings = _settings(config)
+    return dict(_store(settings).status()) if database_path(settings.database_url).exists() else {}
 
 
 @main.command()
 @CONFIG
-@click.option("--status", "state", help="new, open, waiting or closed")
-@click.option("--department")
+@click.option("--status", "state", type=click.Choice(["new", "open", "waiting", "closed"]))
+@click.option("--department", help="its name in the rules")
 @JSON
 def tickets(config: Path, state: str | None, department: str | None, as_json: bool) -> None:
     """List the tickets."""
@@ -152,7 +175,7 @@ def show(config: Path, tag: str, as_json: bool) -> None:
     digits = tag.strip("[]").rpartition("-")[2]
     if not digits.isascii() or not digits.isdigit():
         _fail(f"'{tag}' is no tag; expected something like {settings.desk.prefix}-12")
-    found = _store(settings).ticket(int(digits))
+    found = _store(settings).ticket(int(digits), settings.desk.prefix)
     if found is None:
         _fail(f"there is no ticket {settings.desk.prefix}-{digits}", 1)
     if as_json:
@@ -160,7 +183,7 @@ def show(config: Path, tag: str, as_json: bool) -> None:
         return
     from gateway.show import ticket_page
 
-    ticket_page(found, settings.desk.prefix)
+    ticket_page(found)
 
 
 @main.command()
@@ -170,6 +193,7 @@ def show(config: Path, tag: str, as_json: bool) -> None:
 @click.option("--from", "mail_from", help="envelope sender")
 @click.option("--auth", "auth_user", help="as if submitted with this login")
 @click.option("--rules", "rules_dir", type=click.Path(path_type=Path), help="another folder of rules")
+@click.option("--fresh", is_flag=True, help="as if no mail had come before it")
 @JSON
 def explain(
     config: Path,
@@ -178,18 +202,21 @@ def explain(
     mail_from: str | None,
     auth_user: str | None,
     rules_dir: Path | None,
+    fresh: bool,
     as_json: bool,
 ) -> None:
-    """What would become of a mail, and why. Changes nothing."""
+    """What would become of a mail, and why. Changes nothing.
+
+    Its authentication results are believed as if a host of ours had handed it over.
+    """
+    from gateway.cli_errors import start_errors
     from gateway.explain import Question, explain_mail
 
     settings = _settings(config)
-    question = Question(mail.read_bytes(), recipients, mail_from, auth_user, rules_dir)
-    from gateway.cli_errors import rule_errors
-
+    question = Question(mail.read_bytes(), recipients, mail_from, auth_user, rules_dir, fresh)
     try:
         answer = explain_mail(settings, question)
-    except rule_errors() as error:
+    except start_errors() as error:
         _fail(str(error))
     if as_json:
         _print(answer)
@@ -208,7 +235,10 @@ def quarantine(config: Path, release: int | None, raw: int | None, as_json: bool
     """Mail that was put aside: list, look at, release."""
     settings = _settings(config)
     if raw is not None:
-        sys.stdout.buffer.write(_store(settings).raw(raw))
+        try:
+            sys.stdout.buffer.write(_store(settings).raw(raw))
+        except KeyError:
+            _fail(f"there is no mail {raw}", 1)
         return
     if release is not None:
         _release(settings, release)
@@ -216,10 +246,10 @@ def quarantine(config: Path, release: int | None, raw: int | None, as_json: bool
     rows = _store(settings).quarantined()
     if as_json:
         _print({"quarantined": rows})
-    for row in [] if as_json else rows:
-        click.echo("\t".join(str(value) for value in row.values()))
-    if not rows and not as_json:
-        click.echo("nothing is in quarantine")
+        return
+    from gateway.show import quarantine_table
+
+    quarantine_table(rows)
 
 
 def _release(settings: Any, number: int) -> None:
@@ -228,7 +258,11 @@ def _release(settings: Any, number: int) -> None:
     try:
         answer = call(settings.state_dir / "control", "quarantine-release", {"id": number})
     except NoDaemon:
-        _store(settings, write=True).release_quarantined(number)
+        if number not in {row["id"] for row in _store(settings).quarantined()}:
+            _fail(f"{number} is not in quarantine", 1)
+        store = _store(settings, write=True)
+        store.release_quarantined(number)
+        store.close()
         answer = {"released": number}
     if "error" in answer:
         _fail(str(answer["error"]), 1)
@@ -257,9 +291,8 @@ def reload(config: Path, pid: str | None) -> None:  # noqa: ARG001 - systemd nam
     """Read rules and templates again; a bad set changes nothing and is shown."""
     from gateway.edge.control import NoDaemon, call
 
-    settings = _settings(config)
     try:
-        answer = call(settings.state_dir / "control", "reload", {})
+        answer = call(_control(config), "reload", {})
     except NoDaemon:
         _fail("no daemon is running", 1)
     problems = answer.get("problems") or ([answer["error"]] if "error" in answer else [])

@@ -7,8 +7,9 @@ def rule_errors() -> tuple[type[Exception], ...]:
     from gateway.desk.rulebook import RulebookErrors
     from gateway.edge.files import FolderProblem
     from gateway.mail.render import TemplateErrors
+    from gateway.settings import SettingsError
 
-    return (FolderProblem, RulebookErrors, TemplateErrors)
+    return (FolderProblem, RulebookErrors, TemplateErrors, SettingsError)
 
 
 def start_errors() -> tuple[type[Exception], ...]:

@@ -2,70 +2,75 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from gateway.build import rules_from
-from gateway.desk.route import route
+from gateway.desk.place import place
+from gateway.desk.routed import routed_at
+from gateway.edge.child import ChildFailed, ReadingChild
 from gateway.flow.current import Current
-from gateway.flow.think import Thought, decide_thought, understand_intake
+from gateway.flow.think import Thought, case_of, decide_thought, understand_intake
 from gateway.flow.write import write_mails
 from gateway.mail.limits import scan
 from gateway.mail.parse import Unreadable, read_message, read_minimal
-from gateway.model import Envelope, Event, Facts, Intake, Message, Source
-from gateway.settings import Settings
+from gateway.mail.wire import unpack
+from gateway.model import Envelope, Event, Facts, Intake, Mailbox, Message, Outcome, OutMail, Source, Verdict
+from gateway.settings import Settings, borrowed_keys
 from gateway.store.store import Store, open_store
+
+_ROUTED = frozenset({Outcome.TICKETED, Outcome.JOINED, Outcome.HELD, Outcome.QUARANTINED})  # the others ask no rule
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A mail and how it is supposed to have come."""
+    """A mail and how it is supposed to have come. `fresh`: as if nothing had come before it."""
 
     raw: bytes
     recipients: tuple[str, ...] = ()
     mail_from: str | None = None
     auth_user: str | None = None
     rules_dir: Path | None = None
+    fresh: bool = False
 
 
 def explain_mail(settings: Settings, question: Question) -> dict[str, Any]:
-    """What would become of the mail now, with every rule tried and the mails that would go out."""
+    """What would become of the mail now, with every rule tried and the mails that would go out. Writes nothing.
+
+    Raises FolderProblem, RulebookErrors, TemplateErrors, SettingsError, and what a store that is there but cannot be
+    read raises. Shape: `outcomes`, `reading`, `rules` (one a door that asks them), `events`, `mails`.
+    """
     if question.rules_dir is not None:
         settings = replace(settings, rules_dir=question.rules_dir)
-    current = rules_from(settings)
+    current = rules_from(settings, keys=borrowed_keys(settings.state_dir))
     now = datetime.now(UTC)
-    over = scan(question.raw, settings.limits)
-    if over.over:
-        return {"outcomes": [{"outcome": "quarantined", "reasons": [over.over]}]}
-    thought = understand_intake(_intake(question, now), _read(question.raw, current), current, now)
-    facts = _facts(settings, thought)
+    try:
+        message = _read(question.raw, current)
+    except ChildFailed as error:
+        return _unread(str(error))
+    thought = understand_intake(_intake(question, now), message, current, now)
+    facts = [Facts() for _ in thought.queries] if question.fresh else _facts(settings, thought)
     number = max((f.next_number for f in facts), default=1)
     decision, _ = decide_thought(thought, facts, current, now, number)
-    mails = write_mails(decision, current, now).mails
     return {
+        "outcomes": [_outcome(verdict, current) for verdict in decision.verdicts],
         "reading": _reading(thought),
-        "outcomes": [
-            {"door": v.door, "outcome": v.outcome.value, "ticket": v.ticket, "reasons": list(v.reasons)}
-            for v in decision.verdicts
-        ],
-        "rules": [_traced(current, thought, door) for door in thought.doors],
+        "rules": _traces(current, thought, facts, decision.verdicts, now),
         "events": [
             {"ticket": c.ticket, "kind": c.kind, "actor": c.actor, **dict(c.data)}
             for c in decision.changes
             if isinstance(c, Event)
         ],
-        "mails": [
-            {
-                "kind": mail.kind,
-                "to": mail.recipient,
-                "envelope_from": mail.envelope_from,
-                "text": (mail.header + b"\r\n\r\n" + mail.body).decode("utf-8", "replace"),
-            }
-            for mail in mails
-        ],
+        "mails": [_mail(mail, current) for mail in write_mails(decision, current, now).mails],
     }
+
+
+def _unread(reason: str) -> dict[str, Any]:
+    outcome = {"door": "", "outcome": Outcome.QUARANTINED.value, "ticket": None, "tag": None, "reasons": [reason]}
+    return {"outcomes": [outcome], "reading": None, "rules": [], "events": [], "mails": []}
 
 
 def _intake(question: Question, now: datetime) -> Intake:
@@ -80,10 +85,21 @@ def _intake(question: Question, now: datetime) -> Intake:
 
 
 def _read(raw: bytes, current: Current) -> Message:
+    """As the daemon does: unusual mail in a child that can be killed. Raises ChildFailed: it would be put aside."""
+    limits = current.fixed.limits
+    found = scan(raw, limits)
+    if found.over:
+        raise ChildFailed(found.over)
     try:
-        return read_message(raw, current.fixed.limits)
+        if not found.unusual:
+            return read_message(raw, limits)
+        child = ReadingChild(limits, unpack)
+        try:
+            return child.read(raw)
+        finally:
+            child.close()
     except Unreadable as error:
-        return read_minimal(raw, current.fixed.limits, str(error))
+        return read_minimal(raw, limits, str(error))
 
 
 def _facts(settings: Settings, thought: Thought) -> list[Facts]:
@@ -98,10 +114,22 @@ def _facts(settings: Settings, thought: Thought) -> list[Facts]:
         store.close()
 
 
+def _outcome(verdict: Verdict, current: Current) -> dict[str, Any]:
+    tag = None if verdict.ticket is None else f"{current.fixed.desk.prefix}-{verdict.ticket}"
+    return {
+        "door": verdict.door,
+        "outcome": verdict.outcome.value,
+        "ticket": verdict.ticket,
+        "tag": tag,
+        "reasons": list(verdict.reasons),
+    }
+
+
 def _reading(thought: Thought) -> dict[str, Any]:
     reading, message = thought.reading, thought.reading.message
     return {
         "from": message.author.address if message.author else None,
+        "shown_from": message.shown_from.address if message.shown_from else None,
         "subject": message.subject,
         "message_id": message.message_id,
         "kind": reading.kind.value,
@@ -117,15 +145,54 @@ def _reading(thought: Thought) -> dict[str, Any]:
     }
 
 
-def _traced(current: Current, thought: Thought, door: str) -> dict[str, Any]:
-    routed = route(current.rulebook, thought.reading, thought.intake.envelope, door, "new")
+def _traces(
+    current: Current, thought: Thought, facts: Sequence[Facts], verdicts: Sequence[Verdict], now: datetime
+) -> list[dict[str, Any]]:
+    """The rules at each door that asked them, as the decision did."""
+    case, context = case_of(thought, facts, current, now, 1), current.desk_context
+    traces = []
+    for verdict in verdicts:
+        if verdict.outcome not in _ROUTED:
+            continue
+        found = place(case, context, verdict.door, case.facts[verdict.door])
+        ticket = min(found.tickets, key=lambda one: one.number, default=None)
+        on = "reply" if ticket is not None else "new"
+        routed = routed_at(case, context, verdict.door, on, ticket)
+        traces.append(
+            {
+                "door": verdict.door,
+                "on": on,
+                "department": routed.department,
+                "priority": routed.priority,
+                "tags": list(routed.tags),
+                "notify": list(routed.notify),
+                "language": routed.language or None,
+                "survey": routed.survey,
+                "quarantine": routed.quarantine,
+                "set_by": dict(routed.set_by),
+                "tried": [
+                    {"rule": step.name, "place": step.place, "held": step.held, "why": step.why}
+                    for step in routed.trace
+                ],
+            }
+        )
+    return traces
+
+
+def _mail(mail: OutMail, current: Current) -> dict[str, Any]:
+    """A mail as its receiver would see it."""
+    seen = read_message(mail.header.removesuffix(b"\r\n") + b"\r\n\r\n" + mail.body, current.fixed.limits)
     return {
-        "door": door,
-        "department": routed.department,
-        "priority": routed.priority,
-        "tags": list(routed.tags),
-        "set_by": dict(routed.set_by),
-        "tried": [
-            {"rule": step.name, "place": step.place, "held": step.held, "why": step.why} for step in routed.trace
-        ],
+        "kind": mail.kind,
+        "to": mail.recipient,
+        "from": _shown(seen.shown_from),
+        "reply_to": _shown(next(iter(seen.reply_to), None)),
+        "envelope_from": mail.envelope_from,
+        "subject": seen.subject,
+        "text": seen.text,
+        "attachments": [one.name for one in seen.attachments],
     }
+
+
+def _shown(box: Mailbox | None) -> str | None:
+    return None if box is None else f"{box.name} <{box.address}>" if box.name else box.address

@@ -1,13 +1,22 @@
-"""How commands print for people: rich on a terminal, plain lines otherwise."""
+"""How commands print for people: tables and frames on a terminal, plain lines otherwise."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
 from rich.panel import Panel
 from rich.table import Table
+
+_SETTERS = {
+    "door": "the address it was written to",
+    "ticket": "its ticket",
+    "department": "the department's own setting",
+}
+_SAID = frozenset({"ticket", "kind", "actor", "how", "reading", "evidence"})  # an event repeats them
 
 
 def console() -> Console:
@@ -16,59 +25,219 @@ def console() -> Console:
 
 def ticket_table(rows: list[dict[str, Any]]) -> None:
     """One line a ticket: a table on a terminal, else fields between tabs."""
-    out = console()
-    if not out.is_terminal:
-        for row in rows:
-            named = [str(row[name] or "-") for name in ("tag", "status", "department", "assignee", "requester")]
-            print("\t".join([*named, str(len(row["messages"])), " ".join(row["subject"].split())]))
-        return
-    table = Table(box=None, pad_edge=False)
-    for title in ("ticket", "status", "department", "assignee", "requester", "mails", "subject"):
-        table.add_column(title, overflow="fold")
-    for row in rows:
-        cells = (row["tag"], row["status"], row["department"], row["assignee"] or "-", row["requester"] or "-")
-        table.add_row(*(escape(str(cell)) for cell in cells), str(len(row["messages"])), escape(row["subject"]))
-    out.print(table if rows else "no tickets")
+    names = ("tag", "status", "department", "assignee", "requester")
+    lines = [[*(row[name] for name in names), len(row["messages"]), row["subject"]] for row in rows]
+    _table(("ticket", *names[1:], "mails", "subject"), lines, "no tickets")
 
 
-def ticket_page(ticket: dict[str, Any], prefix: str) -> None:
-    """One ticket whole."""
-    out = console()
-    out.print(f"[bold]{prefix}-{ticket['number']}[/bold] {escape(ticket['subject'])}")
-    for key in ("status", "department", "assignee", "requester", "priority", "merged_into"):
-        if ticket.get(key):
-            out.print(f"  {key}: {escape(str(ticket[key]))}")
-    for message in ticket.get("messages", []):
-        marks = [name for name in ("held", "unverified") if message.get(name)]
-        marks += [] if message.get("public") else ["internal"]
-        title = " · ".join([str(message.get("from") or "?"), str(message["received_at"]), *marks])
-        out.print(Panel(escape(message["body"]), title=escape(title), title_align="left"))
-    out.print("[bold]history[/bold]")
-    for event in ticket.get("events", []):
-        details = ", ".join(
-            f"{key}={value}" for key, value in (event.get("data") or {}).items() if value not in ("", None)
+def quarantine_table(rows: list[dict[str, Any]]) -> None:
+    """One line a mail that was put aside."""
+    lines = [
+        (
+            row["id"],
+            _when(row["received_at"]),
+            row["mail_from"] or ("<>" if row["mail_from"] == "" else "-"),
+            ", ".join(row["rcpt_to"]),
+            _size(row["size"]),
+            row["reason"],
         )
-        out.print(f"  {event['at']} {event['kind']} by {escape(str(event['actor']))} {escape(details)}")
+        for row in rows
+    ]
+    _table(("id", "received", "from", "to", "size", "why"), lines, "nothing is in quarantine")
+
+
+def _table(titles: Sequence[str], lines: Sequence[Sequence[Any]], nothing: str) -> None:
+    out = console()
+    cells = [[" ".join(str("-" if cell in (None, "") else cell).split()) for cell in line] for line in lines]
+    if not lines:
+        out.print(nothing)
+    elif not out.is_terminal:
+        for line in cells:
+            print("\t".join(line))
+    else:
+        table = Table(box=None, pad_edge=False)
+        for title in titles:
+            table.add_column(title, overflow="fold")
+        for line in cells:
+            table.add_row(*map(escape, line))
+        out.print(table)
+
+
+def status_page(status: Mapping[str, Any], health: Mapping[str, Any]) -> None:
+    """What runs, what is wrong, what waits."""
+    out = console()
+    reasons = health.get("reasons", [])
+    for reason in reasons:
+        out.print(f"[red]✗[/red] {escape(str(reason))}")
+    if not reasons:
+        out.print("[green]✓[/green] running and well")
+    for name, title in (("tickets", "tickets"), ("intake", "mail in"), ("outbox", "mail out")):
+        counts = status.get(name)
+        if counts is not None:
+            out.print(f"{title}: " + (", ".join(f"{many} {state}" for state, many in counts.items()) or "none"))
+    if status.get("oldest_waiting"):
+        out.print(f"oldest mail that waits: {_when(status['oldest_waiting'])}")
+    if status.get("database_size"):
+        out.print(f"database: {_size(status['database_size'])}, schema {status.get('revision')}")
+    if health.get("rulebook"):
+        out.print(f"rules: digest {health['rulebook'][:12]}")
+
+
+def ticket_page(ticket: dict[str, Any]) -> None:
+    """One ticket whole: its mails, what happened, and why."""
+    out = console()
+    out.print(f"[bold]{escape(ticket['tag'])}[/bold] {escape(ticket['subject'])}")
+    prefix = ticket["tag"].rpartition("-")[0]
+    facts = {name: ticket.get(name) for name in ("status", "department", "assignee", "requester", "priority")}
+    facts["tags"] = ", ".join(ticket["tags"])
+    facts["answers also go to"] = ", ".join(
+        person["address"] for person in ticket["participants"] if person["verified"] and person["role"] != "requester"
+    )
+    facts |= {f"{one['kind']} due": _target(one) for one in ticket["targets"]}
+    facts["is part of"] = ticket["merged_into"] and f"{prefix}-{ticket['merged_into']}"
+    facts["may belong to"] = ticket["related"] and f"{prefix}-{ticket['related']}"
+    _facts(out, facts)
+    for message in ticket["messages"]:
+        marks = [name for name in ("held", "unverified") if message[name]] + ([] if message["public"] else ["internal"])
+        title = " · ".join([message["from"] or "?", _when(message["received_at"]), *marks])
+        _block(out, title, message["body"].rstrip())
+    out.print("[bold]history[/bold]")
+    for event in ticket["events"]:
+        line = f"{_when(event['at'])} {event['kind']} by {event['actor']}"
+        out.print("  " + escape(f"{line}: {_words(event['data'])}" if event["data"] else line))
+    out.print("[bold]why[/bold]")
+    for decision in ticket["decisions"]:
+        _decision(out, decision)
+    out.print("[bold]mail out[/bold]")
+    for mail in ticket["outbox"]:
+        reply = f", {mail['reply']}" if mail["reply"] else ""
+        out.print(
+            "  " + escape(f"{_when(mail['created_at'])} {mail['kind']} to {mail['recipient']}: {mail['state']}{reply}")
+        )
+
+
+def _decision(out: Console, decision: Mapping[str, Any]) -> None:
+    """One mail's or tick's decision: outcome, reasons, what was proven, the rules that set something."""
+    facts = decision["facts"] or {}
+    proven = f" · E{facts['evidence']}: {facts['evidence_reason']}" if "evidence" in facts else ""
+    author = f" · {facts['author']}" if facts.get("author") else ""
+    reasons = [reason for reason in decision["reasons"] if reason != facts.get("evidence_reason")]
+    why = f": {'; '.join(reasons)}" if reasons else ""
+    out.print("  " + escape(f"{_when(decision['at'])} {decision['outcome']}{author}{proven}{why}"))
+    for fired in (one for rules in decision["rules"] for one in rules if one.get("set")):
+        out.print("    " + escape(f"{fired['place']} {fired['rule']}: {_words(fired['set'])}"))
 
 
 def explanation(answer: dict[str, Any]) -> None:
-    """What would become of a mail."""
+    """What would become of a mail: first what, then why, then the mails that would go out."""
     out = console()
-    for name, value in answer.get("reading", {}).items():
-        if name != "new_text":
-            out.print(f"{name}: {escape(str(value))}")
-    out.print(
-        Panel(escape(answer.get("reading", {}).get("new_text", "")), title="what is new in it", title_align="left")
-    )
-    for routed in answer.get("rules", []):
-        out.print(f"[bold]rules[/bold] at door '{escape(routed['door'])}': department {escape(routed['department'])}")
-        for step in routed["tried"]:
-            mark = "[green]held[/green]" if step["held"] else "did not hold"
-            out.print(f"  {escape(step['place'])} {escape(step['rule'])}: {mark} {escape(step['why'])}")
-        for name, place in routed["set_by"].items():
-            out.print(f"  {escape(name)} set by {escape(place)}")
     for verdict in answer["outcomes"]:
-        reasons = "; ".join(verdict.get("reasons", []))
-        out.print(f"[bold]outcome[/bold]: {verdict['outcome']} {verdict.get('ticket') or ''} {escape(reasons)}")
-    for mail in answer.get("mails", []):
-        out.print(Panel(escape(mail["text"]), title=escape(f"{mail['kind']} to {mail['to']}"), title_align="left"))
+        where = f" at {verdict['door']}" if verdict["door"] else ""
+        tag = f" {verdict['tag']}" if verdict["tag"] else ""
+        out.print(f"[bold]{escape(verdict['outcome'] + tag + where)}[/bold]: {escape('; '.join(verdict['reasons']))}")
+    if any(verdict["outcome"] == "duplicate" for verdict in answer["outcomes"]):
+        out.print("  it is here already; with --fresh: what becomes of it as if nothing had come before")
+    for event in answer["events"]:
+        words = _words({name: value for name, value in event.items() if name not in _SAID})
+        out.print(f"  {escape(event['kind'])}" + (f": {escape(words)}" if words else ""))
+    if answer["reading"] is not None:
+        _mail_read(out, answer["reading"])
+    for routed in answer["rules"]:
+        _rules_tried(out, routed)
+    _mails_out(out, answer["mails"])
+
+
+def _mail_read(out: Console, reading: Mapping[str, Any]) -> None:
+    files = [f"{one['name']} ({one['type']}, {_size(one['size'])})" for one in reading["attachments"]]
+    out.print("[bold]the mail[/bold]")
+    _facts(
+        out,
+        {
+            "from": reading["from"] or f"{reading['shown_from'] or 'nobody'} (not strictly readable: proves nothing)",
+            "subject": reading["subject"],
+            "is": f"{reading['kind']}: {reading['why']}",
+            "wants a ticket": "yes" if reading["is_work"] else "no",
+            "may be answered by machine": "yes" if reading["may_be_answered"] else "no",
+            "evidence": f"{reading['evidence']}: {reading['evidence_reason']}",
+            "language": reading["language"] or "unsure",
+            "attachments": ", ".join(files),
+            "defects": "; ".join(reading["defects"]),
+        },
+    )
+    _block(out, "what is new in it", reading["new_text"].rstrip())
+
+
+def _rules_tried(out: Console, routed: Mapping[str, Any]) -> None:
+    where = f" at {routed['door']}" if routed["door"] else ""
+    out.print(
+        f"[bold]rules for {'a mail on a ticket' if routed['on'] == 'reply' else 'new mail'}{escape(where)}[/bold]"
+    )
+    for step in routed["tried"]:
+        mark = "[green]✓[/green]" if step["held"] else "✗"
+        out.print(f"  {mark} {escape(step['place'])} {escape(step['rule'])}: {escape(step['why'])}")
+    for name, place in routed["set_by"].items():
+        value = ", ".join(routed[name]) if isinstance(routed[name], list) else _word(routed[name])
+        out.print(f"  {escape(name)} = {escape(value)}, set by {escape(_SETTERS.get(place, place))}")
+
+
+def _mails_out(out: Console, mails: Sequence[Mapping[str, Any]]) -> None:
+    """Each text once, with all who would get it."""
+    if not mails:
+        out.print("[bold]no mail would go out[/bold]")
+    alike: dict[tuple[str, str, str], list[Mapping[str, Any]]] = {}
+    for mail in mails:
+        alike.setdefault((mail["kind"], mail["subject"], mail["text"]), []).append(mail)
+    for (kind, subject, text), group in alike.items():
+        files = group[0]["attachments"]
+        head = [f"From: {group[0]['from']}", f"Subject: {subject}"]
+        head += [f"Attachments: {', '.join(map(str, files))}"] if files else []
+        title = f"{kind} to {', '.join(mail['to'] for mail in group)}"
+        whole = "\n".join([*head, "", text.rstrip()])
+        _block(out, title, whole)
+
+
+def _block(out: Console, title: str, text: str) -> None:
+    """A text of somebody's: in a frame on a terminal, else indented below its title."""
+    if out.is_terminal:
+        out.print(Panel(escape(text), title=escape(title), title_align="left"))
+        return
+    print(f"--- {title}")
+    for line in text.splitlines():
+        print(f"    {line}".rstrip())
+
+
+def _facts(out: Console, facts: Mapping[str, Any]) -> None:
+    for name, value in facts.items():
+        if value:
+            out.print(f"  {escape(name)}: {escape(str(value))}")
+
+
+def _words(values: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name}={_word(value)}" for name, value in values.items() if value not in ("", None))
+
+
+def _word(value: object) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    return json.dumps(value, ensure_ascii=False, default=str)
+
+
+def _target(target: Mapping[str, Any]) -> str:
+    kept = f", answered {_when(target['met_at'])}" if target["met_at"] else ""
+    return (
+        _when(target["due"]) + kept + (f", escalated {_when(target['breached_at'])}" if target["breached_at"] else "")
+    )
+
+
+def _when(instant: str) -> str:
+    """`2026-11-23T01:30:00.123456Z` → `2026-11-23 01:30 UTC`."""
+    return f"{instant[:10]} {instant[11:16]} UTC"
+
+
+def _size(octets: int) -> str:
+    for unit, size in (("MB", 1024**2), ("KB", 1024)):
+        if octets >= size:
+            return f"{octets / size:.1f} {unit}"
+    return f"{octets} octets"

@@ -81,10 +81,14 @@ def decide_thought(
     thought: Thought, facts: Sequence[Facts], current: Current, now: datetime, next_number: int
 ) -> tuple[Decision, int]:
     """The decision and how many ticket numbers from `next_number` on it took."""
-    known = {door: replace(f, next_number=next_number) for door, f in zip(thought.doors, facts, strict=True)}
-    case = Case(thought.intake, thought.reading, thought.doors, known, now, _agent_words(thought, current))
-    decision = decide(case, current.desk_context)
+    decision = decide(case_of(thought, facts, current, now, next_number), current.desk_context)
     return decision, sum(1 for change in decision.changes if isinstance(change, NewTicket))
+
+
+def case_of(thought: Thought, facts: Sequence[Facts], current: Current, now: datetime, next_number: int) -> Case:
+    """What is decided upon."""
+    known = {door: replace(f, next_number=next_number) for door, f in zip(thought.doors, facts, strict=True)}
+    return Case(thought.intake, thought.reading, thought.doors, known, now, _agent_words(thought, current))
 
 
 def _agent_words(thought: Thought, current: Current) -> AgentWords | None:
