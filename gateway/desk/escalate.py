@@ -7,6 +7,7 @@ from datetime import datetime
 from gateway.desk import say
 from gateway.desk.case import DeskContext, Draft
 from gateway.desk.notice import Writer, history
+from gateway.desk.phrases import hint
 from gateway.model import BreachTarget, Decision, DueTarget, Mailbox, Purpose
 
 
@@ -32,12 +33,13 @@ def escalate(target: DueTarget, context: DeskContext, now: datetime) -> Decision
                     "customer_address": ticket.requester.address if ticket.requester else "",
                     "due": say.instant(target.due, department.timezone, language),
                     "late_by": say.late_by(max(0, int((now - target.due).total_seconds())), language),
-                    "assignee": ticket.assignee,
+                    "assignee": writer.name_of(Mailbox(ticket.assignee)) if ticket.assignee else "",
                     "agents": [agent.address for agent in department.agents],
-                    "history": history(target.thread),
+                    "history": history(writer, target.thread),
                 },
                 purpose=Purpose.ESCALATION,
                 thread=ticket.thread_ids,
+                mark=hint("overdue", language),
             )
         )
     return draft.decision(context.rulebook.digest)

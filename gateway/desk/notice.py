@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
+from gateway.desk import say
 from gateway.desk.case import Case, DeskContext
 from gateway.desk.phrases import hint
 from gateway.desk.rulebook import Department
@@ -17,6 +18,7 @@ _CUT = {
     "zh": f"{CUT_MARK} 请在此行上方填写回复 {CUT_MARK}",
     "en": f"{CUT_MARK} Write your answer above this line {CUT_MARK}",
 }
+_KINDS = {"note": "note", "answer": "answer", "staged": "staged", "survey-answer": "survey", "imported": "note"}
 _REPLY = re.compile(r"^(?:\s*(?:re|fw|fwd|aw|tr|回复|答复|转发|trả lời)\s*[:：])+\s*", re.IGNORECASE)
 
 
@@ -46,6 +48,10 @@ class Writer:
     @property
     def shown_department(self) -> str:
         return shown_name(self.department, self.department.staff_language)
+
+    def name_of(self, box: Mailbox) -> str:
+        """A colleague's name, else the one the mail gave, else the address."""
+        return self.agent_name(box.address) or box.name or box.address
 
     def agent_name(self, address: str) -> str:
         return self._context.rulebook.agent_name(address)
@@ -117,6 +123,7 @@ class Writer:
         auto: str = "auto-generated",
         days: int | None = None,
         null_sender: bool = False,
+        mark: str = "",
     ) -> Notice:
         """A mail to an agent or manager, answered under a signed address of its own.
 
@@ -134,7 +141,7 @@ class Writer:
             language=language,
             department=self.department.name,
             values=self._values(language, {"cut": cut_line(language), "subject": self.subject, **values}),
-            subject=f"[{self._context.tag(self._number)}] {self.subject}".strip(),
+            subject=f"[{self._context.tag(self._number)}] {mark}{self.subject}".strip(),
             sender=sender,
             reply_purpose=purpose,
             reply_number=self._number if number is None else number,
@@ -148,16 +155,28 @@ class Writer:
         )
 
 
-def history(entries: Sequence[Entry], most: int = 5) -> list[dict[str, str]]:
-    """The last entries as the staff templates show them."""
-    return [
-        {
-            "who": (entry.author.name or entry.author.address) if entry.author else "?",
-            "when": entry.at.strftime("%Y-%m-%d %H:%M UTC"),
-            "text": entry.body[:4000],
-        }
-        for entry in entries[-most:]
+def history(writer: Writer, entries: Sequence[Entry], most: int = 5) -> list[dict[str, str]]:
+    """The last entries as the staff templates show them: by name, on the department's clock, notes marked as such."""
+    department = writer.department
+    shown = []
+    for entry in entries[-most:]:
+        key = _KINDS.get(entry.kind) or ("held" if entry.held else "")
+        label = f" ({hint(f'entry-{key}', department.staff_language)})" if key else ""
+        who = writer.name_of(entry.author) if entry.author else "?"
+        when = say.instant(entry.at, department.timezone, department.staff_language)
+        shown.append({"who": f"{who}{label}", "when": when, "text": entry.body[:4000]})
+    return shown
+
+
+def _known(box: Mailbox | None, ticket: TicketFacts | None) -> Mailbox | None:
+    """With the name they gave before, where this mail gives none."""
+    if box is None or box.name or ticket is None:
+        return box
+    people = [
+        *([ticket.requester] if ticket.requester else []),
+        *(Mailbox(p.address, p.name) for p in ticket.participants),
     ]
+    return Mailbox(box.address, next((one.name for one in people if one.key == box.key and one.name), ""))
 
 
 def agent_notices(
@@ -170,7 +189,7 @@ def agent_notices(
 ) -> list[Notice]:
     """The customer's mail, whole, to each agent who is to see it."""
     message = case.reading.message
-    shown = message.author or message.shown_from
+    shown = _known(message.author or message.shown_from, ticket)
     language = writer.department.staff_language
     values: dict[str, object] = {
         "what": what,
@@ -179,11 +198,11 @@ def agent_notices(
         "evidence": hint(f"evidence-{int(case.reading.evidence)}", language),
         "body": case.reading.new_text,
         "due": "",
-        "assignee": ticket.assignee if ticket else "",
+        "assignee": writer.name_of(Mailbox(ticket.assignee)) if ticket and ticket.assignee else "",
         "also_to": [],
         "not_included": [],
         "hints": [],
-        "history": history(ticket.recent) if ticket else [],
+        "history": history(writer, ticket.recent) if ticket else [],
         "commands_help": True,
         **extra,
     }

@@ -134,9 +134,23 @@ def _public_text(orders: Orders) -> str:
     """The agent's words; colleagues' own addresses (as in a signature) become the department's (law 6)."""
     text, book = orders.parsed.text, orders.context.rulebook
     shown = book.address_of(orders.writer.department.name)
-    for address in _private(orders):
+    private = _private(orders)
+    text = _unsigned(text, {book.agent_name(orders.actor).casefold(), *private} - {""})
+    for address in private:
         text = re.sub(rf"(?<![\w.+-]){re.escape(address)}(?![\w-])", shown, text, flags=re.IGNORECASE)
     return text
+
+
+def _unsigned(text: str, own: set[str]) -> str:
+    """Without last lines that are the agent's bare name or address: the closing signs with the name."""
+    lines = text.splitlines()
+    for _ in range(3):
+        if len(lines) < 2 or lines[-1].strip(" -–—<>,.").casefold() not in own:
+            break
+        lines = lines[:-1]
+        while lines and not lines[-1].strip():
+            lines.pop()
+    return "\n".join(lines)
 
 
 def _private(orders: Orders) -> list[str]:
@@ -210,7 +224,9 @@ def _assign(orders: Orders, draft: Draft) -> None:
     draft.event(ticket.number, "assigned", orders.actor, to=to, before=ticket.assignee)
     if to == orders.actor:
         return
-    body = "\n\n".join(f"{item['who']} · {item['when']}\n{item['text']}" for item in history(ticket.recent))
+    body = "\n\n".join(
+        f"{item['who']} · {item['when']}\n{item['text']}" for item in history(orders.writer, ticket.recent)
+    )
     draft.notices.append(
         orders.writer.to_staff(
             "assigned",

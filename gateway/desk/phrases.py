@@ -34,6 +34,12 @@ _HINTS: dict[str, dict[str, str]] = {
         "zh": "邮件回复到了专门发给您的地址，但无法证明是从您的邮箱发出的。",
         "en": "it answers the address made for you, but nothing proves that it was sent from your mailbox.",
     },
+    "entry-note": {"vi": "ghi chú nội bộ", "zh": "内部备注", "en": "internal note"},
+    "entry-answer": {"vi": "đã gửi cho khách", "zh": "已发给客户", "en": "sent to the customer"},
+    "entry-staged": {"vi": "đang giữ lại, chưa gửi", "zh": "暂扣，未发送", "en": "kept back, not sent"},
+    "entry-survey": {"vi": "trả lời khảo sát", "zh": "回访答复", "en": "answer to the survey"},
+    "entry-held": {"vi": "chỉ nhân viên nhìn thấy", "zh": "仅客服可见", "en": "seen by staff only"},
+    "overdue": {"vi": "QUÁ HẠN: ", "zh": "【逾期】", "en": "OVERDUE: "},
     "related": {
         "vi": "Có thể thuộc về yêu cầu [{tag}], nhưng người gửi không có trong yêu cầu đó.",
         "zh": "可能属于工单 [{tag}]，但发件人不在该工单中。",

@@ -1,7 +1,7 @@
 """A desk's random life: customers, strangers, agents, managers who write, quote, mistype, close, bounce, repeat.
 
-Whatever must never leave the house carries the word SECRET (`invariants.SECRET`): all that customers write, notes, texts
-of confirmations. What agents write to customers does not.
+Whatever must never leave the house carries the word SECRET (`invariants.SECRET`): all that customers write, notes,
+texts of confirmations. What agents write to customers does not.
 """
 
 from __future__ import annotations
@@ -105,7 +105,8 @@ class Life:
         self.count += 1
         text = (
             f"From: MAILER-DAEMON@mx.y.example\nTo: <{failed.envelope_from}>\n"
-            f"Subject: Undelivered Mail Returned to Sender\nMessage-ID: <dsn{self.count}.{self.seed}@y>\nMIME-Version: 1.0\n"
+            f"Subject: Undelivered Mail Returned to Sender\nMessage-ID: <dsn{self.count}.{self.seed}@y>\n"
+            "MIME-Version: 1.0\n"
             'Content-Type: multipart/report; report-type=delivery-status; boundary="B"\n\n'
             f"--B\nContent-Type: text/plain\n\nFailed {self.count}. SECRET\n"
             "--B\nContent-Type: message/delivery-status\n\n"
