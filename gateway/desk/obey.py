@@ -22,6 +22,7 @@ from gateway.model import (
     MeetTarget,
     Participant,
     Purpose,
+    Standing,
     Status,
     ThreadKeys,
     TicketFacts,
@@ -256,11 +257,13 @@ def _state(orders: Orders, draft: Draft) -> None:
 def _survey(orders: Orders, draft: Draft) -> None:
     """Two questions, answered by reply; once a closing."""
     ticket = orders.ticket
-    # what the facts tell of caps is about the agent who wrote: only the breaker concerns the customer as well
-    facts = replace(orders.case.facts[orders.case.doors[0]], sent=(), muted=False)
     to = ticket.requester
     if to is None or not ticket.survey or ticket.flood:
         return
+    # what the facts tell of caps is about the agent who wrote
+    facts = orders.case.facts[orders.case.doors[0]]
+    standing = facts.requesters.get(to.key, Standing())
+    facts = replace(facts, sent=standing.sent, muted=standing.muted)
     why = refusal(facts, orders.context.caps, orders.case.now, "survey", "")
     if why:
         draft.event(ticket.number, "no-survey", "gateway", reason=why)

@@ -27,7 +27,18 @@ from gateway.model.decision import (
     TicketChange,
     Verdict,
 )
-from gateway.model.facts import Entry, Facts, FirstKey, KnownId, Link, Participant, SentMail, StagedMail, TicketFacts
+from gateway.model.facts import (
+    Entry,
+    Facts,
+    FirstKey,
+    KnownId,
+    Link,
+    Participant,
+    SentMail,
+    StagedMail,
+    Standing,
+    TicketFacts,
+)
 from gateway.model.incoming import (
     Attachment,
     DeliveryReport,
@@ -88,6 +99,7 @@ __all__ = [
     "Stage",
     "StagedMail",
     "Stale",
+    "Standing",
     "Status",
     "SurveyAnswer",
     "ThreadKeys",

@@ -111,6 +111,14 @@ class SentMail:
 
 
 @dataclass(frozen=True, slots=True)
+class Standing:
+    """What the caps ask of one address: the automatic mail it was sent in the last 24 h, and whether it is dead."""
+
+    sent: tuple[SentMail, ...] = ()
+    muted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class StagedMail:
     """An agent's mail that waits for its confirmation."""
 
@@ -137,3 +145,4 @@ class Facts:
     muted: bool = False  # address bounced too often
     staged: StagedMail | None = None
     next_number: int = 1
+    requesters: Mapping[str, Standing] = field(default_factory=dict)  # of those tickets, by key, but the author

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from gateway.model import Facts, SentMail, StagedMail, Status, TicketFacts, address_key
+from gateway.model import Facts, SentMail, StagedMail, Standing, Status, TicketFacts, address_key
 from gateway.options import Caps
 from gateway.store import schema
 from gateway.store.neighbours import Ask, Neighbourhood, neighbourhoods
@@ -129,15 +129,16 @@ def _read(connection: Connection, queries: Sequence[FactsQuery]) -> _Known:
     bases = {base_key(author) for author in authors}
     floods = {row.opened_by: int(row.number) for row in _FLOODS.rows(connection, bases)}
     tickets = _tickets(connection, queries, around, staged, floods)
+    people = authors | {ticket.requester.key for ticket in tickets.values() if ticket.requester is not None}
     return _Known(
         around=around,
         tickets=tickets,
         seen=_seen(connection, queries),
         contacts={row.address: row for row in _CONTACTS.rows(connection, authors)},
-        sent=_sent(connection, authors, now),
+        sent=_sent(connection, people, now),
         opened={row.opened_by: int(row.many) for row in _OPENED.rows(connection, bases, since=now - _HOUR)},
         floods=floods,
-        bounces=_bounces(connection, queries),
+        bounces=_bounces(connection, queries, people),
         staged=staged,
         sent_all=int(connection.execute(_SENT_ALL, {"after": minute_of(now) - 60}).scalar() or 0),
         next_number=int(connection.execute(NEXT_NUMBER).scalar_one()),
@@ -167,18 +168,18 @@ def _seen(connection: Connection, queries: Sequence[FactsQuery]) -> dict[str, li
     return found
 
 
-def _sent(connection: Connection, authors: set[str], now: datetime) -> dict[str, list[SentMail]]:
+def _sent(connection: Connection, people: set[str], now: datetime) -> dict[str, list[SentMail]]:
     sent: dict[str, list[SentMail]] = {}
-    for row in _SENT.rows(connection, {base_key(author) for author in authors}, since=now - _DAY):
+    for row in _SENT.rows(connection, {base_key(person) for person in people}, since=now - _DAY):
         sent.setdefault(row.base, []).append(SentMail(row.created_at, row.kind, row.subject))
     return sent
 
 
-def _bounces(connection: Connection, queries: Sequence[FactsQuery]) -> dict[str, list[datetime]]:
+def _bounces(connection: Connection, queries: Sequence[FactsQuery], people: set[str]) -> dict[str, list[datetime]]:
     days = max(query.caps.mute_days + query.caps.bounce_days for query in queries)
     since = min(query.now for query in queries) - timedelta(days=days)
     found: dict[str, list[datetime]] = {}
-    for row in _BOUNCES.rows(connection, {query.author for query in queries} - {""}, since=since):
+    for row in _BOUNCES.rows(connection, people, since=since):
         found.setdefault(row.address, []).append(row.at)
     return found
 
@@ -219,7 +220,16 @@ def _facts_of(query: FactsQuery, known: _Known) -> Facts:
         muted=_muted(known.bounces.get(query.author, []), query),
         staged=staged,
         next_number=known.next_number,
+        requesters=_requesters(tickets.values(), query, known),
     )
+
+
+def _requesters(tickets: Iterable[TicketFacts], query: FactsQuery, known: _Known) -> dict[str, Standing]:
+    keys = {ticket.requester.key for ticket in tickets if ticket.requester is not None} - {query.author}
+    return {
+        key: Standing(tuple(known.sent.get(base_key(key), ())), _muted(known.bounces.get(key, []), query))
+        for key in keys
+    }
 
 
 def is_repeat(row: Any, query: FactsQuery) -> bool:

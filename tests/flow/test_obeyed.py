@@ -288,6 +288,23 @@ def test_a_dead_address_is_muted_as_configured(worlds: Any) -> None:
     assert len(world.sent_to(AN, "acknowledgement")) == 2
 
 
+def test_a_dead_address_is_asked_nothing(worlds: Any) -> None:
+    world = worlds(caps=Caps(bounces=1))
+    world.write("first")
+    bounce = world.sent_to(AN, "acknowledgement")[0]
+    world.receive(_bounce(bounce.envelope_from, bounce.header("Message-ID")), [bounce.envelope_from], mail_from="")
+    world.close_by("lan@p.example")
+    assert [m.kind for m in world.sent_to(AN)] == ["acknowledgement", "answer"]
+    assert "no-survey" in [event["kind"] for event in world.ticket()["events"]]
+
+
+def test_surveys_count_with_all_automatic_mail(worlds: Any) -> None:
+    world = worlds(caps=Caps(all_10min=1))
+    world.write("first")
+    world.close_by("lan@p.example")
+    assert [m.kind for m in world.sent_to(AN)] == ["acknowledgement", "answer"]
+
+
 def _bounce(to: str, message_id: str) -> bytes:
     lines = [
         "From: MAILER-DAEMON@mx.khach.example", f"To: {to}", "Subject: Undelivered", "MIME-Version: 1.0",
