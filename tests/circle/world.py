@@ -171,14 +171,13 @@ class Front(Postfix):
     """A Postfix with the blocks of docs/postfix.md on top of the scaffolding of the private server.
 
     `desks`: domain → port of its gateway. All mail for box.example goes into the mailbox `support` instead.
-    `smtp_port`: the world's door. `inside_port`: for hosts in mynetworks. `bare_port`: as `inside_port`, but every
-    mark of automatic mail is taken off what passes. `bald_port`: what threads it, too.
-    `submission_port`: STARTTLS and login.
+    `smtp_port`: the world's door. `inside_port`: for hosts in mynetworks. `stripping_port`: as that, but fields are
+    taken off what passes (`strip`). `submission_port`: STARTTLS and login.
     """
 
     def __init__(self, dovecot: Dovecot, desks: Mapping[str, int]) -> None:
         super().__init__(dovecot, desk_port=9, domain="nowhere.invalid")
-        self.inside_port, self.bare_port, self.bald_port = free_port(), free_port(), free_port()
+        self.inside_port, self.stripping_port = free_port(), free_port()
         self.filter = VerdictMilter("mx.desk.example", ("khach.example", "congty.example"))
         self._auth = str(dovecot.auth_socket)
         conf = self.directory / "conf"
@@ -198,8 +197,7 @@ class Front(Postfix):
         (conf / "sender_login").write_text(senders.replace(r"@desk\.example$/ ", f"@({names})$/ "))
         (conf / "header_checks").write_text(self._block("header_checks"))
         (conf / "master.cf").write_text(self._master((conf / "master.cf").read_text()))
-        (conf / "bare_checks").write_text(_BARE_CHECKS)
-        (conf / "bald_checks").write_text(_BARE_CHECKS + _BALD_CHECKS)
+        (conf / "stripping").touch()
 
     def __enter__(self) -> Self:
         self.filter.__enter__()
@@ -220,24 +218,21 @@ class Front(Postfix):
             f"127.0.0.1:{self.smtp_port} inet n - n - - smtpd\n  -o mynetworks=192.0.2.1/32\n"
             f"  -o smtpd_milters=inet:127.0.0.1:{self.filter.port}\n{written}"
             f"127.0.0.1:{self.inside_port} inet n - n - - smtpd\n"
-            f"{self._stripping('bare', self.bare_port)}{self._stripping('bald', self.bald_port)}{rest}"
+            f"127.0.0.1:{self.stripping_port} inet n - n - - smtpd\n  -o cleanup_service_name=stripping\n"
+            f"stripping unix n - n - 0 cleanup\n  -o header_checks=regexp:{self.directory}/conf/stripping\n{rest}"
         )
 
-    def _stripping(self, name: str, port: int) -> str:
-        """A door behind which the fields of NAME_checks are taken off."""
-        checks = f"regexp:{self.directory}/conf/{name}_checks"
-        return (
-            f"127.0.0.1:{port} inet n - n - - smtpd\n  -o cleanup_service_name={name}-cleanup\n"
-            f"{name}-cleanup unix n - n - 0 cleanup\n  -o header_checks={checks}\n"
-        )
+    def is_empty(self) -> bool:
+        """Whether no mail is in its queue."""
+        queues = [self.directory / "spool" / name for name in ("maildrop", "incoming", "active", "deferred")]
+        return not any(path.is_file() for queue in queues for path in queue.rglob("*"))
 
-
-_BARE_CHECKS = """\
-/^(Auto-Submitted|X-Auto-Response-Suppress|Precedence|X-Loop|List-[A-Za-z-]+|X-Autoreply|Feedback-ID):/ IGNORE
-"""
-_BALD_CHECKS = """\
-/^(In-Reply-To|References|Reply-To):/ IGNORE
-"""
+    def strip(self, *fields: str) -> None:
+        """From now on these fields (extended regular expressions) do not get through the stripping door."""
+        conf = self.directory / "conf"
+        (conf / "stripping").write_text("".join(f"/^{field}:/ IGNORE\n" for field in fields))
+        command = [self._program, "-c", str(conf), "reload"]
+        subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=True, timeout=30)
 
 
 def merged(base: str, page: str) -> str:
@@ -432,6 +427,16 @@ departments:
     agents:
 AGENTS
     escalate_to: [truongphong@people.desk.example]
+  sales:
+    label: {vi: Phòng Kinh doanh, zh: 销售部, en: Sales}
+    addresses: [kinhdoanh@DOMAIN]
+    agents:
+AGENTS
+  care:
+    label: {vi: Phòng Chăm sóc khách hàng, zh: 客户服务部, en: Customer Care}
+    addresses: [cskh@DOMAIN]
+    agents:
+AGENTS
 rules:
   - name: Mặc định
     when: always
