@@ -192,8 +192,9 @@ class Gateway:
                 client.ehlo("client.example")
                 if login:
                     client.login(AGENT, PASSWORD)
-                client.mail(mail_from)
-                code, reply = client.rcpt(to)
+                code, reply = client.mail(mail_from)
+                if code == 250:
+                    code, reply = client.rcpt(to)
                 if code == 250:
                     code, reply = client.data(raw)
         except (OSError, smtplib.SMTPException) as error:
@@ -237,9 +238,10 @@ class Gateway:
     def settle(self, seconds: float = PATIENCE) -> None:
         eventually(self.settled, "intake and outbox are empty", seconds)
 
-    def sound(self) -> bool:
+    def sound(self, state: Path | None = None) -> bool:
         """SQLite's own check of every page and index."""
-        with sqlite3.connect(f"{self.database.as_uri()}?mode=ro", uri=True) as made:
+        database = (state or self.state) / "gateway.sqlite"
+        with sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True) as made:
             found = [row[0] for row in made.execute("PRAGMA integrity_check")]
         made.close()
         return found == ["ok"]
