@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.circle.world import GATEWAY, HUNG, MAI, PEOPLE, THAO, Desk, Front, Post, mailboxes
+from tests.circle.letters import GATEWAY, HUNG, MAI, PEOPLE, THAO
+from tests.circle.world import Desk, Front, Post, mailboxes
 from tests.servers import MissingServer
 from tests.servers.ports import free_port
 from tests.servers.postfix import NeedsRoot

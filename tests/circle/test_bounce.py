@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 
-from tests.circle.world import HUNG, QUIET, THAO, Desk, Person, Post, answer, eventually, write
+from tests.circle.letters import HUNG, THAO, Person, answer, write
+from tests.circle.world import QUIET, Desk, Post, eventually
 
 
 def test_an_answer_to_a_mailbox_that_does_not_exist(post: Post, desk: Desk) -> None:

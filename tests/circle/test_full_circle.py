@@ -7,7 +7,8 @@ import time
 
 import pytest
 
-from tests.circle.world import HUNG, MAI, QUIET, THAO, Desk, Letter, Person, Post, answer, eventually, write
+from tests.circle.letters import HUNG, MAI, THAO, Letter, Person, answer, write
+from tests.circle.world import QUIET, Desk, Post, eventually
 
 PICTURE = ("ảnh lỗi màn hình.png", "image/png", b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 40)
 

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.circle.world import CHI, QUIET, Desk, Person, Post, answer, eventually, write
+from tests.circle.letters import CHI, Person, answer, write
+from tests.circle.world import QUIET, Desk, Post, eventually
 from tests.servers.dovecot import PASSWORD
 from tests.servers.ports import free_port
 

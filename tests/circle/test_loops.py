@@ -8,7 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from tests.circle.conftest import PORTS
-from tests.circle.world import BAO, CHI, Desk, Person, Post, write
+from tests.circle.letters import BAO, CHI, Person, write
+from tests.circle.world import Desk, Post
 
 REST = 1.2  # seconds without any mail, after which an exchange has ended
 MARKS = ("Auto-Submitted", "X-Auto-Response-Suppress", "Precedence", "X-Loop", "List-[A-Za-z-]+", "Feedback-ID")

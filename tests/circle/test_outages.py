@@ -7,7 +7,8 @@ import time
 
 import pytest
 
-from tests.circle.world import HUNG, QUIET, Desk, Post, answer, eventually, write
+from tests.circle.letters import HUNG, answer, write
+from tests.circle.world import QUIET, Desk, Post, eventually
 
 
 def test_the_gateway_is_away(post: Post, desk: Desk) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from tests.circle.world import HUNG, Desk, Letter, Person, Post, answer, eventually, write
+from tests.circle.letters import HUNG, Letter, Person, answer, write
+from tests.circle.world import Desk, Post, eventually
 
 REST = 1.2  # seconds without any mail, after which an exchange has ended
 

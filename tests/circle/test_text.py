@@ -11,7 +11,8 @@ from hashlib import sha256
 
 import pytest
 
-from tests.circle.world import HUNG, THAO, Desk, Letter, Person, Post, answer, eventually, write
+from tests.circle.letters import HUNG, THAO, Letter, Person, answer, write
+from tests.circle.world import Desk, Post, eventually
 
 VIETNAMESE = (
     "Đề nghị kiểm tra gấp hệ thống thư điện tử của chi nhánh Đắk Lắk: từ sáng thứ Hai ngày 23 tháng 11 năm 2026, "
