@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from gateway import log
+from gateway.desk.undelivered import unwritable
 from gateway.flow.current import Current
 from gateway.flow.think import Thought
 from gateway.mail.compose import compose
@@ -24,10 +26,12 @@ class Written:
 
 def write_mails(decision: Decision, current: Current, now: datetime) -> Written:
     """Every notice of the decision, rendered and composed. An address that cannot stand in a mail costs that mail
-    alone: the ticket tells of it."""
+    alone: the ticket tells of it, and where it was an agent's answer, so does a notice."""
     mails, events = [], []
     last: tuple[Notice, Rendered] | None = None
-    for notice in decision.notices:
+    waiting = deque(decision.notices)
+    while waiting:
+        notice = waiting.popleft()
         # the same words to several agents are rendered once
         rendered = last[1] if last and _same_words(last[0], notice) else _render(notice, current)
         last = (notice, rendered)
@@ -38,6 +42,7 @@ def write_mails(decision: Decision, current: Current, now: datetime) -> Written:
             log.fault("compose", f"{notice.kind} for ticket {notice.ticket}: {error}")
             data: dict[str, Json] = {"mail": notice.kind, "recipient": notice.to.address, "reason": str(error)}
             events.append(Event(notice.ticket, "unwritable", "gateway", data))
+            waiting.extend(unwritable(notice, str(error), current.desk_context, now))
     return Written(tuple(mails), tuple(events))
 
 

@@ -6,6 +6,7 @@ Every function is linear in its input and never raises.
 from __future__ import annotations
 
 import re
+from unicodedata import normalize
 
 # Combining marks that a sender can pile up without end (Unicode blocks, not categories: `re` knows no categories).
 _MARK = (
@@ -39,7 +40,10 @@ def one_line(text: str, limit: int) -> str:
     """A label of at most `limit` characters: as `no_controls`, and bidi overrides and zero-width marks go too."""
     if not text.isprintable():
         text = _BIDI.sub("", no_controls(text))
-    return few_marks(text).strip()[:limit].rstrip()
+    text = few_marks(text).strip()
+    if len(text) > limit:
+        text = normalize("NFC", text[: limit * 4])  # cut after joining, so that no letter loses its marks
+    return text[:limit].rstrip()
 
 
 def many_lines(text: str, limit: int) -> str:
