@@ -10,7 +10,7 @@ from gateway.desk.phrases import hint
 from gateway.desk.place import resolve
 from gateway.model import Mailbox, Outcome, Purpose, Release, Stage, StagedMail, TicketFacts, TokenCheck
 
-CONFIRM_DAYS = 2  # the single-use address of the question expires then; it can be asked for again
+MOST_ASKED = 5  # questions in a row on one ticket: whoever forges an agent's mails must not fill the agent's mailbox
 
 
 def stage(case: Case, ticket: TicketFacts, writer: Writer, door: str, draft: Draft) -> None:
@@ -21,8 +21,12 @@ def stage(case: Case, ticket: TicketFacts, writer: Writer, door: str, draft: Dra
     draft.event(ticket.number, "staged", agent, evidence=case.reading.evidence_reason)
     why = hint(f"confirm-{int(case.reading.evidence)}", writer.department.staff_language)
     values = {"text": case.reading.new_text, "why": why}
-    _ask(writer, agent, case.intake.id, f"intake:{case.intake.id}", values, message.message_id, draft)
     draft.verdict(door, Outcome.STAGED, ticket.number, case.reading.evidence_reason)
+    last = ticket.recent[-MOST_ASKED:]
+    if len(last) == MOST_ASKED and all(e.kind == "staged" and e.author and e.author.key == agent for e in last):
+        draft.event(ticket.number, "not-asked", "gateway", reason=f"{MOST_ASKED} staged mails in a row")
+        return
+    _ask(writer, agent, case.intake.id, f"intake:{case.intake.id}", values, message.message_id, draft)
 
 
 def _ask(
@@ -37,7 +41,6 @@ def _ask(
             purpose=Purpose.CONFIRM,
             number=staged,
             thread=(message_id,) if message_id else (),
-            days=CONFIRM_DAYS,
         )
     )
 

@@ -19,6 +19,7 @@ from gateway.model import (
     Entry,
     KnownId,
     Mailbox,
+    MailKind,
     MeetTarget,
     Participant,
     Purpose,
@@ -32,6 +33,7 @@ from gateway.model import (
 SURVEY_DAYS = 7
 # they name the agent's own mailbox, and sign a text that the customer does not get as it was signed
 _SIGNATURES = frozenset({"application/pkcs7-signature", "application/x-pkcs7-signature", "application/pgp-signature"})
+_MACHINES = frozenset({MailKind.MACHINE, MailKind.LIST, MailKind.AUTO_REPLY})
 _CARDS = frozenset({"text/vcard", "text/x-vcard", "text/directory"})
 
 
@@ -265,6 +267,8 @@ def _survey(orders: Orders, draft: Draft) -> None:
     standing = facts.requesters.get(to.key, Standing())
     facts = replace(facts, sent=standing.sent, muted=standing.muted)
     why = refusal(facts, orders.context.caps, orders.case.now, "survey", "")
+    if not why and _is_machine(ticket, to):
+        why = "the requester is no person"
     if why:
         draft.event(ticket.number, "no-survey", "gateway", reason=why)
         return
@@ -282,3 +286,11 @@ def _survey(orders: Orders, draft: Draft) -> None:
     )
     draft.touch(ticket, {"survey_open": True})
     draft.event(ticket.number, "survey-sent", "gateway", until=(orders.case.now + timedelta(days=30)).isoformat())
+
+
+def _is_machine(ticket: TicketFacts, to: Mailbox) -> bool:
+    """Whether all that the requester has lately written was automatic: such mail is not answered by machine."""
+    wrote = [
+        entry.kind for entry in ticket.recent if entry.direction == "in" and entry.author and entry.author.key == to.key
+    ]
+    return bool(wrote) and all(kind in _MACHINES for kind in wrote)
