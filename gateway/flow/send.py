@@ -24,41 +24,28 @@ _OF_THE_MAIL = re.compile(r"4(?!21)\d\d\b")  # an answer to this mail; any other
 
 
 class Unmarked:
-    """What the relay has said and the store does not know yet. One for all senders of a store: while it cannot write,
+    """What the relay has said and the store may not know yet. One for all senders of a store: while it cannot write,
     no mail that is out already goes out again, whoever claims it."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._known: dict[int, SendResult] = {}
-        self._left: set[int] = set()  # those whose mark has failed and nobody is at
+        self._results: dict[int, SendResult] = {}
 
     def begin(self, results: Iterable[SendResult]) -> None:
         """These are about to be marked."""
         with self._lock:
-            self._known.update((result.outbox_id, result) for result in results)
+            self._results.update((result.outbox_id, result) for result in results)
 
     def done(self, results: Iterable[SendResult]) -> None:
+        """These are marked."""
         with self._lock:
             for result in results:
-                self._known.pop(result.outbox_id, None)
+                self._results.pop(result.outbox_id, None)
 
-    def failed(self, results: Iterable[SendResult]) -> None:
+    def of(self, batch: Iterable[Outgoing]) -> list[SendResult]:
+        """What is known of these mails: their mark has failed, since they are claimed again."""
         with self._lock:
-            self._left.update(result.outbox_id for result in results)
-
-    def take(self) -> list[SendResult]:
-        """Those whose mark has failed; the caller is to mark them."""
-        with self._lock:
-            taken = [self._known[number] for number in sorted(self._left) if number in self._known]
-            self._left.clear()
-            return taken
-
-    def of(self, batch: Sequence[Outgoing]) -> list[SendResult]:
-        """What is known of these mails; the caller is to mark them."""
-        with self._lock:
-            found = [self._known[mail.id] for mail in batch if mail.id in self._known]
-            self._left.difference_update(result.outbox_id for result in found)
-            return found
+            return [self._results[mail.id] for mail in batch if mail.id in self._results]
 
 
 class Sending:
@@ -93,13 +80,11 @@ class Sending:
                 self._news.clear()
 
     def step(self) -> int:
-        """One batch; how many mails were settled. Nothing new goes out while earlier results cannot be written."""
-        if left := self._unmarked.take():
-            self._mark(left)
+        """One batch; how many mails were settled."""
         batch = self._store.claim_outbox(BATCH, self._now())
         if not batch:
             return 0
-        known = self._unmarked.of(batch)  # another sender's, whose claims the store has let go
+        known = self._unmarked.of(batch)
         out = {result.outbox_id for result in known}
         results = known + self._transmitted([mail for mail in batch if mail.id not in out])
         if not results:
@@ -128,11 +113,7 @@ class Sending:
     def _mark(self, results: Sequence[SendResult]) -> list[int]:
         """The mails that have now failed for good."""
         self._unmarked.begin(results)
-        try:
-            failed = self._store.mark_sent(results, self._now(), self._retry, self._spread).result()
-        except BaseException:
-            self._unmarked.failed(results)
-            raise
+        failed = self._store.mark_sent(results, self._now(), self._retry, self._spread).result()
         self._unmarked.done(results)
         return failed
 
