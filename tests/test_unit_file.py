@@ -117,7 +117,7 @@ def test_the_guide_agrees_with_the_units() -> None:
         "systemctl reload gateway",
     ):
         assert word in GUIDE, word
-    assert "smtp:[127.0.0.1]:2525" in GUIDE
+    assert "(postfix.md)" in GUIDE
     for port in (value.removeprefix("tcp:") for value in values(UNIT, "SocketBindAllow")):
         assert port in GUIDE, port
     program = "/opt/gateway/bin/gateway"
