@@ -20,6 +20,7 @@ from typing import Any
 from gateway import log
 from gateway.build import Parts, build_parts
 from gateway.edge import systemd
+from gateway.edge.at_work import AtWork
 from gateway.edge.clock import Clock
 from gateway.edge.control import ControlServer
 from gateway.edge.http import HttpServer, build_app
@@ -53,6 +54,7 @@ class Daemon:
         self._clock = Clock(settings.clock_speed, settings.clock_start)
         self._parts: Parts = build_parts(settings)
         store, metrics = self._parts.store, self._parts.metrics
+        at_work = AtWork(settings.state_dir / "at-work")
         self._desk = Desk(
             Tools(
                 store,
@@ -61,6 +63,8 @@ class Daemon:
                 self._parts.child.read,
                 self._wake_senders,
                 metrics.decided,
+                at_work.note,
+                at_work.left,
             )
         )
         unmarked = Unmarked()

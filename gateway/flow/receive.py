@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -40,6 +40,8 @@ class Tools:
     read_in_child: Callable[[bytes], Message]
     decided: Callable[[int], None] = lambda _: None  # told how many mails were written: wakes the senders
     count: Callable[[str, float], None] = lambda *_: None  # told each outcome and the seconds it took
+    at_work: Callable[[Collection[int]], None] = lambda _: None  # told what is about to be read in this process
+    suspects: Collection[int] = frozenset()  # at which the last process died: they are read in the child
 
 
 class NoReader(Exception):
@@ -98,10 +100,13 @@ class Desk:
         """One group; the number of messages that got their outcome, or a failed try, or went to the slow lane."""
         claimed = self._tools.store.claim(GROUP)
         if not claimed:
+            if not self._slow:
+                self._tools.at_work(())
             return 0
         with self._holding(claimed):
             ordinary, slow = self._parted(claimed)
         self._hand_over(slow)
+        self._tools.at_work([intake.id for intake in ordinary])
         with self._holding(ordinary):
             self._handle(ordinary, self.ordinary)
         return len(claimed)
@@ -123,7 +128,7 @@ class Desk:
             if found.over and not intake.released:
                 self._tools.store.quarantine(intake.id, found.over)
                 log.quarantined(intake.id, found.over)
-            elif found.over or found.unusual or intake.attempts:
+            elif found.over or found.unusual or intake.attempts or intake.id in self._tools.suspects:
                 slow.append(intake)
             else:
                 ordinary.append(intake)

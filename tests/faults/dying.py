@@ -4,7 +4,8 @@
 
 MOMENT is "begin" (before BEGIN), "written" (every statement done, before COMMIT) or "committed" (COMMIT has returned,
 nobody has been told) of the Nth transaction with a job of KIND ("keep", "commit", "sent"), or "handed" (KIND is "-":
-the relay has said what became of the Nth batch, nothing is marked). Everything else is the program as it is.
+the relay has said what became of the Nth batch, nothing is marked), or "read" (a mail with KIND in it is read in the
+daemon itself, as one that crashes a library would). Everything else is the program as it is.
 """
 
 from __future__ import annotations
@@ -18,7 +19,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from gateway.cli import main
+from gateway.flow import receive
 from gateway.flow.send import Sending
+from gateway.model import Message
+from gateway.options import ReadLimits
 from gateway.store.writer import GroupCommit
 
 
@@ -36,6 +40,12 @@ class Moment:
 
     def arm(self) -> None:
         write, transmit, moment = GroupCommit._write, Sending._transmitted, self
+        read = receive.read_message
+
+        def crashing(raw: bytes, limits: ReadLimits) -> Message:
+            if moment.name == "read" and moment.kind.encode() in raw:
+                die()
+            return read(raw, limits)
 
         def written(writer: GroupCommit, group: list[Any]) -> list[Any]:
             moment.inside = any(job.kind == moment.kind for job in group)
@@ -58,6 +68,7 @@ class Moment:
 
         GroupCommit._write = written  # type: ignore[method-assign]  # the place at which to die
         Sending._transmitted = transmitted  # type: ignore[method-assign]  # as above
+        receive.read_message = crashing  # type: ignore[assignment]  # as above
         sa.event.listen(sa.Engine, "commit", committing)
 
     def reached(self, name: str) -> None:

@@ -187,6 +187,22 @@ def test_a_daemon_stopped_while_a_child_reads_tries_again_later(tmp_path: Path) 
         gateway.close()
 
 
+def test_a_mail_that_ends_the_daemon_does_so_once(gateway: Gateway) -> None:
+    """After the next start it is read in the child, and what is behind it is on the desk."""
+    program = ("-m", "tests.faults.dying", "read", "DEADLY", "0")
+    gateway.start(program=program)
+    gateway.send(letter("deadly", "DEADLY"), mail_from=customer("deadly"))
+    assert gateway.end() == -signal.SIGKILL
+    gateway.start(program=program)
+    for number in range(3):
+        gateway.send(letter(number), mail_from=customer(number))
+    gateway.settle()
+    where = places(gateway.tickets())
+    assert {name: len(where[id_of(name)]) for name in ("deadly", 0, 1, 2)} == {"deadly": 1, 0: 1, 1: 1, 2: 1}
+    assert gateway.stop() == 0
+    assert (gateway.state / "at-work").read_text() == "[]"
+
+
 def test_a_refused_recipient_is_no_fault(gateway: Gateway) -> None:
     """The tests' own sender tells 250 from anything else."""
     gateway.start()
