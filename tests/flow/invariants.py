@@ -58,7 +58,7 @@ def check_form(desk: DeskUnderTest, mail: Mail) -> None:
 
 def check_confidential(mail: Mail, people: frozenset[str]) -> None:
     """Law 6, as far as it can be seen in one mail."""
-    parts = [part.get_payload(decode=True) or b"" for part in mail.message.walk() if not part.is_multipart()]
+    parts = leaves(mail)
     octets = mail.raw + b"\n".join(parts)
     shown = f"{mail.header('Subject')}\n{mail.header('From')}\n" + b"\n".join(parts).decode("utf-8", "replace")
     assert SECRET.encode() not in octets, f"a secret in {mail.kind} to {mail.to}:\n{shown}"
@@ -69,6 +69,12 @@ def check_confidential(mail: Mail, people: frozenset[str]) -> None:
         assert address not in shown.lower(), f"{address} in {mail.kind} to {mail.to}:\n{shown}"
     tags = set(_TAG.findall(shown))
     assert len(tags) <= 1, f"several tickets named in {mail.kind} to {mail.to}: {tags}"
+
+
+def leaves(mail: Mail) -> list[bytes]:
+    """The decoded parts of a mail."""
+    found = (part.get_payload(decode=True) for part in mail.message.walk() if not part.is_multipart())
+    return [one for one in found if isinstance(one, bytes)]
 
 
 def check_outcomes(desk: DeskUnderTest) -> None:

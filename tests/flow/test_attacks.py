@@ -16,7 +16,7 @@ from gateway.model import Purpose
 from gateway.options import Caps, Keys
 from tests.flow.clients import reply_address
 from tests.flow.desk_under_test import KEYS, DeskUnderTest
-from tests.flow.invariants import check
+from tests.flow.invariants import check, leaves
 
 HUNG = "hung.le@people.desk.example"
 DOOR = "kythuat@desk.example"
@@ -48,7 +48,7 @@ class Table:
         domain = customer.split("@")[1]
         id_ = f"Message-ID: <{customer}>"
         self.receive(f"{PASS.format(domain)}\nFrom: {customer}\nTo: {DOOR}\nSubject: {subject}\n{id_}", "Nhờ xem giúp.")
-        return max(ticket["number"] for ticket in self.desk.store.tickets({"requester": customer}, "CTY"))
+        return max(int(ticket["number"]) for ticket in self.desk.store.tickets({"requester": customer}, "CTY"))
 
     def one(self, number: int) -> dict[str, object]:
         return next(iter(self.desk.store.tickets({"number": number}, "CTY")))
@@ -426,7 +426,7 @@ def test_what_is_planted_in_subject_and_name_plants_nothing(table: Table, name: 
         assert mail.message.get_all("Bcc") is None
         assert mail.message.get_all("Cc") is None
         if not proven:  # a stranger's words are not sent to whoever the From line names
-            body = b"\n".join(p.get_payload(decode=True) or b"" for p in mail.message.walk() if not p.is_multipart())
+            body = b"\n".join(leaves(mail))
             assert "evil" not in mail.header("Subject")
             assert b"evil" not in body
             assert b"alert" not in body
