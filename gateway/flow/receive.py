@@ -229,9 +229,8 @@ class Desk:
                 lane.move()
                 settled, thoughts = self._round(thoughts, current, now, started)
                 done += settled
-            if thoughts:
-                tools.store.unclaim([thought.intake.id for thought in thoughts])
-                self.wake()
+            for thought in thoughts:  # as a failed try, so that no decision that is always stale goes on for ever
+                self._failed(thought.intake, "the facts it rests on changed each time")
         log.group(len(claimed), done, perf_counter() - started)
 
     def _understood(self, claimed: Iterable[Intake], lane: Lane, current: Current, now: datetime) -> list[Thought]:

@@ -179,6 +179,7 @@ class Rows:
         upsert(self._connection, schema.staged, _staging, self._staged)
         if self._released:
             self._connection.execute(_RELEASE_STAGED, self._released)
+            self._connection.execute(_RELEASE_ENTRY, self._released)
             self._connection.execute(_RELEASE_INTAKE, self._released)
 
 
@@ -237,6 +238,12 @@ def _setting(names: tuple[str, ...]) -> sa.Update:
 
 _MEET, _BREACH = _marking("met_at"), _marking("breached_at")
 _RELEASE_STAGED = sa.update(schema.staged).where(schema.staged.c.intake_id == sa.bindparam("of")).values(released=True)
+# what stood for it while it was held; the history keeps when and why, the mail itself comes again as what it orders
+_RELEASE_ENTRY = sa.delete(schema.entry).where(
+    schema.entry.c.ticket.in_(sa.select(schema.staged.c.ticket).where(schema.staged.c.intake_id == sa.bindparam("of"))),
+    schema.entry.c.intake_id == sa.bindparam("of"),
+    schema.entry.c.kind == "staged",
+)
 _RELEASE_INTAKE = (
     sa.update(schema.intake)
     .where(schema.intake.c.id == sa.bindparam("of"))
