@@ -82,9 +82,8 @@ def test_temporary_refusals_are_tried_again_at_their_times(gateway: Gateway, por
     assert max(waits) < 10
 
 
-@pytest.mark.parametrize("moment", ["", "committed"])
-def test_a_final_refusal_is_told_to_the_department_once(gateway: Gateway, port: int, moment: str) -> None:
-    """Also when the daemon dies between the mark and the telling."""
+def test_a_final_refusal_is_told_to_the_department_once(gateway: Gateway, port: int) -> None:
+    """The daemon dies between the mark and the telling."""
     refusing = threading.Event()
     script = {f"RCPT {customer('gone')}": lambda _: "550 5.1.1 no such user" if refusing.is_set() else "250 ok"}
     with RelayAt(port, script) as relay:
@@ -92,16 +91,14 @@ def test_a_final_refusal_is_told_to_the_department_once(gateway: Gateway, port: 
         gateway.send(letter("gone"), mail_from=customer("gone"))
         (notice,) = eventually(lambda: relay.mails_to(AGENT), "the agent is told")
         gateway.settle()
+        assert gateway.stop() == 0
         refusing.set()
-        if moment:
-            assert gateway.stop() == 0
-            gateway.start(program=("-m", "tests.faults.dying", moment, "sent", "1"))
+        gateway.start(program=("-m", "tests.faults.dying", "committed", "sent", "1"))
         raw = answer(Writer("Lan", AGENT), notice, "Here is the answer.", id_of("answer"))
         gateway.send(raw, getaddresses([str(notice["Reply-To"])])[0][1], AGENT, login=True)
-        if moment:
-            assert gateway.end() == -signal.SIGKILL
-            assert _told(relay) == []
-            gateway.start()
+        assert gateway.end() == -signal.SIGKILL
+        assert _told(relay) == []
+        gateway.start()
         eventually(lambda: _told(relay), "the department is told")
         gateway.settle()
         assert gateway.stop() == 0
