@@ -125,8 +125,12 @@ class Store:
             ids = queue.waiting_ids(connection, held | skip, limit)
             found, damaged = queue.load(connection, parts.blobs, ids)
             take(ids)
-        for mishap in damaged:
-            self.quarantine(mishap.intake_id, mishap.reason)
+        try:
+            for mishap in damaged:
+                self.quarantine(mishap.intake_id, mishap.reason)
+        except BaseException:
+            self.unclaim(ids)  # nobody has been given them
+            raise
         return found
 
     def unclaim(self, ids: Iterable[int]) -> None:
@@ -238,9 +242,13 @@ class Store:
             ids, late = outbox.due_ids(connection, now, held, limit)
             found, damaged = outbox.load(connection, parts.blobs, ids)
             take(mail.id for mail in found)
-        for state, numbers in (("expired", late), ("failed", damaged)):
-            if numbers:
-                parts.write("outbox", outbox.Move(state, tuple(numbers), now)).result()
+        try:
+            for state, numbers in (("expired", late), ("failed", damaged)):
+                if numbers:
+                    parts.write("outbox", outbox.Move(state, tuple(numbers), now)).result()
+        except BaseException:
+            self.unclaim_outbox(mail.id for mail in found)  # nobody has been given them
+            raise
         return found
 
     def unclaim_outbox(self, ids: Iterable[int]) -> None:

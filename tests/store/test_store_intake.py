@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from gateway.model import Envelope, LedgerRow, Received, Source
+from gateway.store import queue
 from gateway.store.blobs import FILE_FROM
+from gateway.store.errors import StoreUnavailable
 from gateway.store.ledger import StoreLedger
 from tests.store.desk import NOW, commit, kept, mail, opened
 
@@ -148,3 +150,21 @@ def test_the_ledger_as_the_imap_edge_uses_it(tmp_path: Path) -> None:
         ledger.begin("box", "INBOX", 6, 0, 0, NOW).result(10)
         assert ledger.state("box", "INBOX") == (6, 0, 0, NOW)
         assert ledger.known("box", "INBOX", 5, [1]) == {1: "refused"}  # its rows stay
+
+
+def test_a_claim_that_fails_holds_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A damaged neighbour that cannot be set aside now: the good mail is claimed at the next try."""
+    with opened(tmp_path) as store:
+        good = store.accept(mail("good")).result(5)
+        bad = store.accept(mail("bad")).result(5)
+        load = queue.load
+        monkeypatch.setattr(
+            queue,
+            "load",
+            lambda *given: ([one for one in load(*given)[0] if one.id != bad], [queue.Mishap(bad, "damaged")]),
+        )
+        monkeypatch.setattr(store, "quarantine", lambda *_: (_ for _ in ()).throw(StoreUnavailable("locked")))
+        with pytest.raises(StoreUnavailable):
+            store.claim(10)
+        monkeypatch.undo()
+        assert [intake.id for intake in store.claim(10)] == [good, bad]
