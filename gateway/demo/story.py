@@ -238,7 +238,7 @@ class Story:
         for ticket in self._named(subject):
             self.out.print(
                 f"  ticket [{ticket['tag']}]".replace("[", r"\[", 1)
-                + f" {ticket['status']} · department {ticket['department']} · {len(ticket['messages'])} mails"
+                + f" {ticket['status']} · department {ticket['department']} · {len(ticket['messages'])} in the thread"
             )
             for line in self._why(ticket["number"]):
                 self.out.print(f"    {escape(line)}")
