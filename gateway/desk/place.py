@@ -8,7 +8,7 @@ from datetime import timedelta
 from gateway.desk.case import Case, DeskContext
 from gateway.desk.join import Newcomer, close_thread, members, related
 from gateway.desk.people import is_ours, is_staff
-from gateway.model import Evidence, Facts, FirstKey, KnownId, Purpose, Status, TicketFacts, TokenCheck, address_key
+from gateway.model import Evidence, Facts, FirstKey, Purpose, Status, TicketFacts, TokenCheck
 
 REOPEN_DAYS = 30
 
@@ -117,12 +117,3 @@ def open_refs(found: Place, facts: Facts) -> tuple[str, ...]:
     """References that lead out of the tickets joined: kept, so that late parents find their children."""
     inside = {known.message_id for known in facts.ids if known.ticket in {t.number for t in found.tickets}}
     return tuple(ref for ref in found.refs if ref not in inside)
-
-
-def own_known(case: Case, number: int) -> tuple[KnownId, ...]:
-    message_id = case.reading.message.message_id
-    return (KnownId(message_id, number),) if message_id else ()
-
-
-def is_requester(case: Case, ticket: TicketFacts) -> bool:
-    return ticket.requester is not None and address_key(ticket.requester.address) == case.author_key

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from gateway.mail.address import is_null_sender
 from gateway.mail.phrases import REPLY_PREFIXES
 from gateway.mail.quoting import folded
 from gateway.mail.token import address_purpose
@@ -72,7 +73,7 @@ def read_marks(message: Message, envelope: Envelope, own_lists: frozenset[str], 
     local = sender.address.rpartition("@")[0].lower() if sender else ""
     submitted = _auto_submitted(headers.get("auto-submitted", ()))
     return Marks(
-        null_sender=is_null_sender(message, envelope),
+        null_sender=_null_reverse_path(message, envelope),
         mailer=_MAILER.match(local) is not None,
         bounce_recipient=any(address_purpose(rcpt) is Purpose.BOUNCE for rcpt in _recipients(message, envelope)),
         failed_recipients="x-failed-recipients" in headers,
@@ -87,10 +88,10 @@ def read_marks(message: Message, envelope: Envelope, own_lists: frozenset[str], 
     )
 
 
-def is_null_sender(message: Message, envelope: Envelope) -> bool:
+def _null_reverse_path(message: Message, envelope: Envelope) -> bool:
     """The reverse-path is null: by the envelope, or by Return-Path where the envelope is unknown (IMAP)."""
     if envelope.mail_from is not None:
-        return envelope.mail_from.strip() in ("", "<>")
+        return is_null_sender(envelope.mail_from)
     return message.header("return-path").strip() == "<>"
 
 
