@@ -27,7 +27,22 @@ _SOURCE_LIMIT = 256 * 1024
 
 _OPENINGS = (
     *("kính thưa", "kính gửi", "kính chào", "thưa quý", "thân gửi", "xin chào", "chào anh", "chào chị", "chào quý"),
-    *("chào bạn", "dạ ", "dear ", "hello", "hi ", "hi,", "good morning", "good afternoon", "尊敬的", "您好", "你好"),
+    *(
+        "chào bạn",
+        "dạ chào",
+        "dạ em chào",
+        "dạ kính",
+        "dạ thưa",
+        "dear ",
+        "hello",
+        "hi ",
+        "hi,",
+        "good morning",
+        "good afternoon",
+        "尊敬的",
+        "您好",
+        "你好",
+    ),
 )
 
 
