@@ -7,11 +7,12 @@ JOBS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo test lint bench clean python
+.PHONY: help demo test lint bench bench-stages torture clean python
 
 help:
 	@echo "make demo    run a whole desk on this machine (no root, no server packages)"
 	@echo "make test    lint, types and all tests, against real mail servers"
+	@echo "make torture the long fault runs: a thousand mails, sixty kills, power cuts (an hour or so)"
 	@echo "make lint    ruff and mypy alone"
 	@echo "make bench   what each stage of a mail costs, beside a floor measured in the same run"
 	@echo "make clean   remove what these made"
@@ -27,7 +28,15 @@ test: python
 lint: $(VENV)/.stamp-test
 	@bash .ci/check lint
 
+torture: python
+	@bash .ci/install-test-needs.sh
+	@$(MAKE) --no-print-directory $(VENV)/.stamp-test
+	@$(BIN)/python -m pytest -o python_files='torture_*.py' --timeout 7200 tests/torture
+
 bench: $(VENV)/.stamp-test
+	@$(BIN)/python -m bench.stages
+
+bench-stages: $(VENV)/.stamp-test
 	@$(BIN)/python -m bench.stages
 
 clean:
