@@ -224,6 +224,7 @@ class _Builder:
 
 # YAML's own messages, by a part of their text, in words for people who do not know YAML's grammar
 _SYNTAX = (
+    ("maximum nesting depth", f"nested deeper than {MAX_DEPTH} levels"),  # libyaml 0.2.6 says so before any event
     (
         "mapping values are not allowed",
         "':' where no key can stand; quote a value with ': ' in it, check the indentation",
