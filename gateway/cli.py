@@ -77,15 +77,21 @@ def run(config: Path) -> None:
     from gateway import log
     from gateway.cli_errors import broken, start_errors
     from gateway.daemon import run as run_daemon
+    from gateway.edge.log_pipe import LogPipe
 
     settings = _settings(config, passwords=True)
-    log.setup(settings.log_format, settings.log_level, bool(os.environ.get("JOURNAL_STREAM")))
+    pipe = LogPipe(sys.stderr.fileno(), log.lines_lost)
+    log.setup(settings.log_format, settings.log_level, bool(os.environ.get("JOURNAL_STREAM")), pipe)
     try:
-        status = run_daemon(settings)
+        status = run_daemon(settings, pipe.trouble)
     except broken() as error:
-        _fail(str(error), 3)
+        status = 3
+        pipe.write(f"{error}\n")
     except start_errors() as error:
-        _fail(str(error))
+        status = 2
+        pipe.write(f"{error}\n")
+    finally:
+        pipe.close()
     sys.exit(status)
 
 

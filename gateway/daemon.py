@@ -6,8 +6,8 @@ Exit status: 0 after SIGTERM, 2 for a configuration that cannot be used, 3 for a
 from __future__ import annotations
 
 import asyncio
+import os
 import random
-import shutil
 import signal
 import time
 from collections.abc import Callable
@@ -26,7 +26,7 @@ from gateway.edge.control import ControlServer
 from gateway.edge.http import HttpServer, build_app
 from gateway.edge.imap_in import ImapPoller
 from gateway.edge.smtp_in import SmtpListener
-from gateway.flow.loops import Loops
+from gateway.flow.loops import Loops, Troubles
 from gateway.flow.receive import Desk, Tools
 from gateway.flow.send import Sending, Unmarked
 from gateway.flow.tick import tick
@@ -49,8 +49,9 @@ MIB = 1024 * 1024
 class Daemon:
     """One running gateway. `run` returns the exit status."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, log_trouble: Callable[[], str] = str) -> None:
         self._settings = settings
+        self._log_trouble = log_trouble
         self._clock = Clock(settings.clock_speed, settings.clock_start)
         self._parts: Parts = build_parts(settings)
         store, metrics = self._parts.store, self._parts.metrics
@@ -87,7 +88,8 @@ class Daemon:
             )
             for box in settings.imap
         ]
-        self._loops = Loops(self._broken)
+        self._troubles = Troubles()
+        self._loops = Loops(self._broken, self._troubles)
         self._loop = asyncio.get_running_loop()
         self._done = asyncio.Event()
         self._deadline = 0.0
@@ -108,7 +110,10 @@ class Daemon:
             log.not_kept(received.source.value, str(error) if error is not None else "given up")
             if isinstance(error, StoreBroken):
                 self._broken()
+            elif error is not None:
+                self._troubles.note("intake", str(error))
             return
+        self._troubles.over("intake")
         self._parts.metrics.received(received.source.value)
         log.kept(done.result(), received.source.value, len(received.raw), received.envelope.mail_from or "")
         self._desk.wake()
@@ -123,7 +128,8 @@ class Daemon:
         return domain.lower() in ours | {current.fixed.desk.domain}
 
     def _ready(self) -> str:
-        """Why no mail can be taken now: too little room, a damaged store. "" if it can."""
+        """Why no mail can be taken now: a damaged store, a disk that is read-only or has too little room; "" if it
+        can."""
         if self._status == 3:
             return "broken"
         now = time.monotonic()
@@ -134,9 +140,12 @@ class Daemon:
     def _full(self) -> str:
         need = max(100 * MIB, 3 * self._settings.limits.message)
         try:
-            free = min(shutil.disk_usage(folder).free for folder in self._folders)
+            disks = [os.statvfs(folder) for folder in self._folders]
         except OSError as error:
             return f"cannot be looked at: {error.strerror}"
+        if any(disk.f_flag & os.ST_RDONLY for disk in disks):
+            return "read-only"
+        free = min(disk.f_bavail * disk.f_frsize for disk in disks)
         return f"{free} octets free, {need} needed" if free < need else ""
 
     def _login(self, user: str, password: str) -> bool:
@@ -271,6 +280,7 @@ class Daemon:
             *self._loops.troubles(),
             *([f"disk: {self._ready()}"] if self._ready() else []),
             *([f"rules refused: {self._parts.rules.trouble}"] if self._parts.rules.trouble else []),
+            *([f"log: {self._log_trouble()}"] if self._log_trouble() else []),
         ]
         return not reasons, {
             "reasons": reasons,
@@ -342,10 +352,10 @@ def _look_at(where: str, task: asyncio.Future[Any]) -> None:
         log.fault(where, f"{type(error).__name__}: {error}", error)
 
 
-def run(settings: Settings) -> int:
-    """Runs until told to stop."""
+def run(settings: Settings, log_trouble: Callable[[], str] = str) -> int:
+    """Runs until told to stop. `log_trouble`: why log lines do not get out, or ""."""
 
     async def main() -> int:
-        return await Daemon(settings).run()
+        return await Daemon(settings, log_trouble).run()
 
     return asyncio.run(main())

@@ -15,6 +15,7 @@ import time
 import traceback
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Protocol
 
 _log = logging.getLogger("gateway")
 _VALUE = 2000  # characters of one value
@@ -31,8 +32,17 @@ _CHATTY = (
 Value = str | int | float | bool | datetime | None
 
 
-def setup(format: str, level: str, journald: bool) -> None:
-    """Makes stderr the one log. `format` is "kv" (key=value) or "json", `level` a name of the logging module.
+class Stream(Protocol):
+    """Where lines go."""
+
+    def write(self, text: str, /) -> int: ...
+
+    def flush(self) -> None: ...
+
+
+def setup(format: str, level: str, journald: bool, stream: Stream | None = None) -> None:
+    """Makes `stream`, or else stderr, the one log. `format` is "kv" (key=value) or "json", `level` a name of the
+    logging module.
 
     Raises ValueError for another word. May be called again.
     """
@@ -41,7 +51,7 @@ def setup(format: str, level: str, journald: bool) -> None:
     number = logging.getLevelNamesMapping().get(level.upper())
     if number is None:
         raise ValueError(f"log level {level!r} is none of debug, info, warning, error")
-    handler = logging.StreamHandler(sys.stderr)
+    handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(LineFormatter(json_lines=format == "json", journald=journald))
     root = logging.getLogger()
     root.handlers[:] = [handler]
@@ -149,6 +159,11 @@ def listening(name: str, host: str, port: int) -> None:
 def fault(where: str, what: str, error: BaseException | None = None) -> None:
     """Something of ours went wrong; the trace of `error` goes into the same line."""
     _say(logging.ERROR, "fault", error, where=where, what=what)
+
+
+def lines_lost(lines: int) -> None:
+    """Nobody read the log, or there was no room for it; mail goes on (fault matrix row 30)."""
+    _say(logging.WARNING, "log_lines_lost", lines=lines)
 
 
 def rules_loaded(digest: str, rules: int) -> None:

@@ -261,6 +261,8 @@ def _not_ready(why: str) -> str:
     """`why` is never said."""
     if why.startswith("broken"):
         return "421 4.3.2 not taking mail now, try again later"
+    if why.startswith("read-only"):
+        return TRY_LATER
     return _FULL if why else ""
 
 

@@ -27,8 +27,9 @@ class SmtpListener:
     exception (raised or in the future) is 451 4.3.0 to the client, or 452 4.3.1 if it has a true attribute `full`.
     `accepts_recipient`, `owns_domain` and `ready` are called in the event loop and must be quick; `verify_login` runs
     in a thread. `ready` answers "" or the reason why mail cannot be taken: 421 4.3.2 and hanging up where it begins
-    with "broken", else 452 4.3.1; the reason is never said. Without `owns_domain` a domain is ours if its postmaster
-    is accepted (RFC 5321 §4.5.1). `sock` is a listening socket (socket activation), used instead of host and port.
+    with "broken", 451 4.3.0 where with "read-only", else 452 4.3.1; the reason is never said. Without `owns_domain` a
+    domain is ours if its postmaster is accepted (RFC 5321 §4.5.1). `sock` is a listening socket (socket activation),
+    used instead of host and port.
     """
 
     def __init__(

@@ -13,15 +13,36 @@ AGAIN = 1.0  # seconds before a loop that failed begins again
 REMEMBERED = 60.0  # seconds for which a fault shows in the health check
 
 
+class Troubles:
+    """What went wrong lately, the last of each name: for the health check. For any thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._found: dict[str, tuple[float, str]] = {}
+
+    def note(self, name: str, what: str, seconds: float = REMEMBERED) -> None:
+        """Shows for so long, unless it is over before."""
+        with self._lock:
+            self._found[name] = (monotonic() + seconds, what)
+
+    def over(self, name: str) -> None:
+        if name in self._found:  # asked for each mail: no lock for a healthy desk
+            with self._lock:
+                self._found.pop(name, None)
+
+    def recent(self) -> list[str]:
+        with self._lock:
+            return [f"{name}: {what}" for name, (until, what) in self._found.items() if monotonic() < until]
+
+
 class Loops:
     """Runs loops until `stop`. `broken` is called, once or more, when a loop finds the database damaged."""
 
-    def __init__(self, broken: Callable[[], None]) -> None:
+    def __init__(self, broken: Callable[[], None], troubles: Troubles | None = None) -> None:
         self.stopping = threading.Event()
         self._broken = broken
+        self._troubles = troubles or Troubles()
         self._threads: list[threading.Thread] = []
-        self._faults: dict[str, tuple[float, str]] = {}
-        self._lock = threading.Lock()
 
     def start(self, name: str, body: Callable[[], None]) -> None:
         """Runs `body` in a thread of its own; it is to return once `stopping` is set."""
@@ -38,24 +59,19 @@ class Loops:
                 self._broken()
                 return
             except StoreUnavailable as error:
-                self._note(name, str(error))
+                self._troubles.note(name, str(error))
                 log.fault(name, str(error))
                 self.stopping.wait(AGAIN)
             except Exception as error:  # noqa: BLE001 - a loop that ends is lost mail; it is logged and begun again
-                self._note(name, f"{type(error).__name__}: {error}")
+                self._troubles.note(name, f"{type(error).__name__}: {error}")
                 log.fault(name, f"{type(error).__name__}: {error}", error)
                 self.stopping.wait(AGAIN)
 
-    def _note(self, name: str, what: str) -> None:
-        with self._lock:
-            self._faults[name] = (monotonic(), what)
-
     def troubles(self) -> list[str]:
-        """Loops that failed within the last minute, and those that have ended before their time."""
-        with self._lock:
-            recent = [f"{name}: {what}" for name, (at, what) in self._faults.items() if monotonic() - at < REMEMBERED]
+        """Loops that failed within the last minute and other recent troubles, and loops that ended before their
+        time."""
         ended = [thread.name for thread in self._threads if not thread.is_alive()]
-        return recent + [f"{name}: has ended" for name in ended if not self.stopping.is_set()]
+        return self._troubles.recent() + [f"{name}: has ended" for name in ended if not self.stopping.is_set()]
 
     def join(self, deadline: float) -> list[str]:
         """Waits for all of them until `deadline` (of `monotonic`); the names of those that still run."""

@@ -101,10 +101,14 @@ class Gateway:
     # --- its life ---
 
     def launch(
-        self, environ: Mapping[str, str] | None = None, before: Sequence[str] = (), program: Sequence[str] = ()
+        self,
+        environ: Mapping[str, str] | None = None,
+        before: Sequence[str] = (),
+        program: Sequence[str] = (),
+        log_to: int | None = None,
     ) -> subprocess.Popen[bytes]:
         """Starts the process, its own session and so its own process group; waits for nothing. `before`: a command
-        such as strace that runs it; `program` instead of `-m gateway`."""
+        such as strace that runs it; `program` instead of `-m gateway`; `log_to`: a descriptor instead of daemon.log."""
         self._notify = self._notify or self._listen()
         self.states.clear()
         run = [*(program or ("-m", "gateway")), "run", "-c", str(self.config)]
@@ -112,8 +116,8 @@ class Gateway:
             self.process = subprocess.Popen(
                 [*before, sys.executable, *run],
                 cwd=ROOT,
-                stdout=log,
-                stderr=log,
+                stdout=log if log_to is None else log_to,
+                stderr=log if log_to is None else log_to,
                 env={"PATH": os.environ.get("PATH", ""), "NOTIFY_SOCKET": str(self.root / "notify"), **(environ or {})},
                 start_new_session=True,
             )
