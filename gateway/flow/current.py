@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 
 from gateway.desk.case import DeskContext
 from gateway.desk.rulebook import Rulebook, load_rulebook
@@ -31,9 +32,9 @@ class Fixed:
     mailbox_addresses: Mapping[str, str] | None = None  # IMAP mailbox name → the address it stands for
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Current:
-    """One rulebook with its templates, ready to decide and to write."""
+    """One rulebook with its templates, ready to decide and to write. What follows from them is worked out once."""
 
     fixed: Fixed
     rulebook: Rulebook
@@ -41,33 +42,38 @@ class Current:
     rule_files: Mapping[str, str]
     template_files: Mapping[str, str]
 
-    @property
+    @cached_property
     def desk_context(self) -> DeskContext:
         return DeskContext(self.rulebook, self.fixed.desk, self.fixed.caps)
 
     def read_context(self, now: datetime) -> ReadContext:
-        ours = self.rulebook.all_addresses() | {address_key(self.fixed.desk.bounce_address)}
-        own = OwnMail(
-            addresses=frozenset(ours),
-            domain=self.fixed.desk.domain,
-            list_ids=self.fixed.list_ids,
-            spam_threshold=self.fixed.spam_threshold,
-        )
         return ReadContext(
             keys=self.fixed.keys,
             prefix=self.fixed.desk.prefix,
             domain=self.fixed.desk.domain,
             authserv_ids=self.fixed.authserv_ids,
-            own=own,
+            own=self._own_mail,
             today=day_of(now),
         )
 
     def compose_context(self, now: datetime) -> ComposeContext:
-        modes = {
+        return ComposeContext(keys=self.fixed.keys, desk=self.fixed.desk, now=now, reply_modes=self._reply_modes)
+
+    @cached_property
+    def _own_mail(self) -> OwnMail:
+        return OwnMail(
+            addresses=self.rulebook.all_addresses() | {address_key(self.fixed.desk.bounce_address)},
+            domain=self.fixed.desk.domain,
+            list_ids=self.fixed.list_ids,
+            spam_threshold=self.fixed.spam_threshold,
+        )
+
+    @cached_property
+    def _reply_modes(self) -> Mapping[str, str]:
+        return {
             address_key(self.rulebook.address_of(name)): department.reply_address
             for name, department in self.rulebook.departments.items()
         }
-        return ComposeContext(keys=self.fixed.keys, desk=self.fixed.desk, now=now, reply_modes=modes)
 
     def accepts(self, bare: str) -> bool:
         """Whether an address, our signature taken off, is one of ours."""

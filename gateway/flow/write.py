@@ -12,7 +12,7 @@ from gateway.desk.undelivered import unwritable
 from gateway.flow.current import Current
 from gateway.flow.think import Thought
 from gateway.mail.compose import compose
-from gateway.mail.render import Rendered
+from gateway.mail.mime import Content, content
 from gateway.model import Commit, Decision, Event, Json, Notice, OutMail
 
 
@@ -28,15 +28,16 @@ def write_mails(decision: Decision, current: Current, now: datetime) -> Written:
     """Every notice of the decision, rendered and composed. An address that cannot stand in a mail costs that mail
     alone: the ticket tells of it, and where it was an agent's answer, so does a notice."""
     mails, events = [], []
-    last: tuple[Notice, Rendered] | None = None
+    last: tuple[Notice, Content] | None = None
     waiting = deque(decision.notices)
+    context = current.compose_context(now)
     while waiting:
         notice = waiting.popleft()
-        # the same words to several agents are rendered once
-        rendered = last[1] if last and _same_words(last[0], notice) else _render(notice, current)
-        last = (notice, rendered)
+        # the same words to several agents are rendered and encoded once
+        entity = last[1] if last and _same_words(last[0], notice) else _content(notice, current)
+        last = (notice, entity)
         try:
-            mail = compose(notice, rendered.text, rendered.html, current.compose_context(now))
+            mail = compose(notice, entity, context)
             mails.append(replace(mail, subject=notice.topic) if notice.topic else mail)
         except ValueError as error:
             log.fault("compose", f"{notice.kind} for ticket {notice.ticket}: {error}")
@@ -47,19 +48,18 @@ def write_mails(decision: Decision, current: Current, now: datetime) -> Written:
 
 
 def _same_words(one: Notice, other: Notice) -> bool:
-    return (one.kind, one.language, one.department, one.values) == (
-        other.kind,
-        other.language,
-        other.department,
-        other.values,
-    )
+    return _words(one) == _words(other)
 
 
-def _render(notice: Notice, current: Current) -> Rendered:
+def _words(notice: Notice) -> tuple[object, ...]:
+    return notice.kind, notice.language, notice.department, notice.values, notice.attachments
+
+
+def _content(notice: Notice, current: Current) -> Content:
     rendered = current.templates.render(notice.kind, notice.language, notice.department, notice.values)
     if rendered.trouble:
         log.template_trouble(notice.kind, notice.language, rendered.trouble)
-    return rendered
+    return content(rendered.text, rendered.html, notice.attachments)
 
 
 def commit_of(

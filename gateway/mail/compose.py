@@ -1,4 +1,4 @@
-"""Notice + rendered text → a finished mail: header block, body, envelope sender. Pure: the same in, the same octets."""
+"""Notice + content → a finished mail: header block, body, envelope sender. Pure: the same in, the same octets."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from functools import lru_cache
 from hashlib import sha256
 
 from gateway.mail.header import check_block, clean, fold_ids, fold_mailboxes, fold_text, valid_id
-from gateway.mail.mime import content
+from gateway.mail.mime import Content
 from gateway.mail.token import day_of, fits, sign_address, sign_message_id
 from gateway.model import Mailbox, Notice, OutMail, Purpose
 from gateway.options import Desk, Keys
@@ -36,10 +36,10 @@ class ComposeContext:
     reply_modes: Mapping[str, str]
 
 
-def compose(notice: Notice, text: str, html: str, context: ComposeContext) -> OutMail:
+def compose(notice: Notice, entity: Content, context: ComposeContext) -> OutMail:
     """The finished mail. Its Message-ID depends on kind, ticket, cause and recipient, so a repeat carries the same one;
-    its body depends on text, html and attachments alone. ValueError for an address that cannot be written."""
-    entity = content(text, html, notice.attachments)
+    its body is that of `entity`, which mails to several people may share. ValueError for an address that cannot be
+    written."""
     message_id = _message_id(notice, context)
     fields: list[tuple[str, bytes]] = [
         ("Date", _date(context.now)),
@@ -75,10 +75,15 @@ def compose(notice: Notice, text: str, html: str, context: ComposeContext) -> Ou
 def normal_subject(subject: str, prefix: str) -> str:
     """The subject as the caps compare it: lower case, without reply marks and our tags, blanks as one."""
     text = clean(subject).lower()
-    text = re.sub(r"\[" + re.escape(prefix.lower()) + r"-[0-9]{1,12}\]", " ", text)
+    text = _tag(prefix.lower()).sub(" ", text)
     while (mark := _REPLY.match(text)) is not None:
         text = text[mark.end() :]
     return " ".join(text.split())
+
+
+@lru_cache(maxsize=4)
+def _tag(prefix: str) -> re.Pattern[str]:
+    return re.compile(r"\[" + re.escape(prefix) + r"-[0-9]{1,12}\]")
 
 
 def _recipient(notice: Notice) -> str:

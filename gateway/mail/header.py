@@ -11,6 +11,7 @@ import re
 import unicodedata
 from binascii import b2a_base64
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 from gateway.model import Mailbox
 
@@ -28,6 +29,7 @@ _CLEAN = {**_CONTROLS, **_BIDI, **_SURROGATES, 0x09: 0x20, 0x20: 0x20}
 _BREAKS = re.compile("[\r\n\v\f\x1c\x1d\x1e\x85\u2028\u2029]+")
 
 _FIELD_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,75}")
+_FIELD_NAMES = re.compile(rf"^({_FIELD_NAME.pattern}):", re.MULTILINE)
 _PLAIN = re.compile(r"[!-~](?:[ -~]*[!-~])?")
 _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?: [A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
 _ATEXT = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
@@ -108,19 +110,14 @@ def check_block(block: bytes, expected: Sequence[str] | None = None) -> None:
     lines = block[:-2].split(b"\r\n")
     if not block.count(b"\r") == block.count(b"\n") == len(lines):
         raise ValueError("header block: bare CR or LF")
-    names: list[str] = []
-    for line in lines:
-        if len(line) > LINE_LIMIT:
-            raise ValueError("header block: a line over 998 octets")
-        if line[:1] in (b" ", b"\t"):
-            if not names or not line.strip():
-                raise ValueError("header block: a continuation of nothing, or a blank one")
-            continue
-        name, colon, _ = line.partition(b":")
-        text = name.decode("ascii")
-        if not colon or _FIELD_NAME.fullmatch(text) is None:
-            raise ValueError("header block: a line that is no field")
-        names.append(text)
+    if max(map(len, lines)) > LINE_LIMIT:
+        raise ValueError("header block: a line over 998 octets")
+    folded = [line for line in lines if line[:1] in b" \t"]
+    if lines[0] in folded or not all([line.strip() for line in folded]):
+        raise ValueError("header block: a continuation of nothing, or a blank one")
+    names = _FIELD_NAMES.findall(block.decode("ascii"))
+    if len(names) + len(folded) != len(lines):
+        raise ValueError("header block: a line that is no field")
     if len({name.lower() for name in names}) != len(names):
         raise ValueError("header block: a name occurs twice")
     if expected is not None and names != list(expected):
@@ -132,6 +129,7 @@ def encoded_words(text: str, column: int) -> list[bytes]:
     return list(_words(text, column))
 
 
+@lru_cache(maxsize=64)
 def _field(name: str) -> bytes:
     if _FIELD_NAME.fullmatch(name) is None:
         raise ValueError("not a header name")
@@ -174,14 +172,19 @@ def _mailbox(field: str, mailbox: Mailbox) -> list[bytes]:
     if not valid_address(mailbox.address):
         raise ValueError(f"{field}: not an address that can be written")
     spec = mailbox.address.encode("ascii")
-    name = " ".join(clean(mailbox.name).split())
-    if not name:
-        return [spec]
+    name = _spelled(mailbox.name, len(field) + 2)
+    return [*name, b"<" + spec + b">"] if name else [spec]
+
+
+@lru_cache(maxsize=1024)  # departments and agents write and are written to all day
+def _spelled(shown: str, column: int) -> tuple[bytes, ...]:
+    """A display name as atoms or encoded words; the first of these leaves room for `column` octets before it."""
+    name = " ".join(clean(shown).split())
     if len(name) > NAME_LIMIT:
         end = NAME_LIMIT
         while end > 1 and unicodedata.combining(name[end]):
             end -= 1
         name = name[:end].rstrip()
     if name.isascii() and "=?" not in name and _ATOMS.fullmatch(name) is not None:
-        return [name.encode("ascii"), b"<" + spec + b">"]
-    return [*_words(name, len(field) + 2), b"<" + spec + b">"]
+        return (name.encode("ascii"),)
+    return tuple(_words(name, column))

@@ -15,7 +15,7 @@ from urllib.parse import quote
 from gateway.mail.header import clean, encoded_words
 from gateway.model import Attachment
 
-_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f]")
+_CONTROLS = bytes((*range(0x09), *range(0x0B, 0x20), 0x7F))
 _HIGH = bytes(range(0x80, 0x100))
 _TYPE = re.compile(r"(?!multipart/|message/)[a-z0-9][a-z0-9!#$&^_.+-]{0,60}/[a-z0-9][a-z0-9!#$&^_.+-]{0,100}")
 _PATHS = re.compile(r'[/\\:*?"<>|]')
@@ -55,10 +55,10 @@ def safe_name(name: str) -> str:
 
 def _text(subtype: str, text: str) -> Content:
     """Quoted-printable while that is the shorter one (ASCII with few accents), else base64."""
-    plain = _CONTROLS.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
-    if not plain.endswith("\n"):
-        plain += "\n"
-    octets = plain.encode("utf-8", "replace")
+    lines = text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
+    octets = lines.encode("utf-8", "replace").translate(None, _CONTROLS)  # in UTF-8 a low octet is always a character
+    if not octets.endswith(b"\n"):
+        octets += b"\n"
     low = octets.translate(None, _HIGH)
     # 2 more octets for each high one against a third more for all; "From " at a line start is rewritten by mail stores
     if 6 * (len(octets) - len(low) + octets.count(b"=")) < len(octets) and not _from_line(octets):
@@ -74,7 +74,8 @@ def _from_line(octets: bytes) -> bool:
 
 
 def _base64(octets: bytes) -> bytes:
-    return b"".join(b2a_base64(octets[at : at + 57], newline=False) + b"\r\n" for at in range(0, len(octets), 57))
+    encoded = b2a_base64(octets, newline=False)
+    return b"".join([encoded[at : at + 76] + b"\r\n" for at in range(0, len(encoded), 76)])
 
 
 def _multipart(subtype: str, parts: Sequence[Content]) -> Content:

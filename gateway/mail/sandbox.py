@@ -65,6 +65,9 @@ def metered() -> Iterator[None]:
 @pass_context  # a function that takes the context is never run by the compiler
 def _finalize(context: Context, value: object) -> object:  # noqa: ARG001 - Jinja2 passes it
     """Whatever `{{ }}` puts out: text or a number."""
+    if isinstance(value, str) and (meter := _METER.get()).characters >= len(value):  # nearly always
+        meter.characters -= len(value)
+        return value
     return _scalar(value)
 
 
@@ -230,6 +233,14 @@ class MeteredEnvironment(ImmutableSandboxedEnvironment):
             "breaks": _breaks,
         }
         self.filters = {**{name: FILTERS[name] for name in _KEPT_FILTERS}, **own}
+
+    def call(self, context: Context, obj: Any, /, *values: Any, **named: Any) -> Any:
+        """Macros, which are always safe, without the way round by Jinja2's `Context.call`."""
+        if type(obj) is not Macro:
+            return super().call(context, obj, *values, **named)
+        for name in ("_block_vars", "_loop_vars"):  # for functions that take the context
+            named.pop(name, None)
+        return obj(context.eval_ctx, *values, **named)
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
         """Numbers of a sane size; `+` joins text or lists as well, on the meter."""

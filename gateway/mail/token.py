@@ -12,17 +12,18 @@ A token routes; it does not authenticate: `own` says only that From names the ad
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import hmac
 import re
 from datetime import UTC, date, datetime
+from functools import lru_cache
 
 from gateway.model import Purpose, Token, TokenCheck, address_key
 from gateway.options import Keys
 
 _DIGITS = "abcdefghijklmnopqrstuvwxyz234567"
 _VALUES = {digit: value for value, digit in enumerate(_DIGITS)}
+_PAIRS = [one + other for one in _DIGITS for other in _DIGITS]
 _EPOCH = date(2020, 1, 1).toordinal()
 _MAX_NUMBER = 10**12 - 1  # subject tags have 1 to 12 digits
 _MAX_DAY = 32**4 - 1
@@ -189,19 +190,25 @@ def _sign(purpose: Purpose, number: int, address: str, day: int, kid: str, key: 
 
 def _mac(key: bytes, fields: tuple[str, ...], nonce: str | None) -> str:
     signed = fields if nonce is None else (*fields, nonce)
-    octets = b"".join(len(field).to_bytes(4, "big") + field.encode("ascii") for field in signed)
+    octets = b"".join([len(field).to_bytes(4, "big") + field.encode("ascii") for field in signed])
     return _base32(hmac.digest(key, octets, "sha256")[:10])
 
 
+@lru_cache(maxsize=4096)  # one mail names its recipient in up to three signatures
 def _party(key: bytes, address: str) -> str:
     octets = b"party" + address_key(address).encode("utf-8", "surrogatepass")
     return _base32(hmac.digest(key, octets, "sha256")[:6])
 
 
 def _base32(octets: bytes) -> str:
-    return base64.b32encode(octets).decode("ascii").rstrip("=").lower()
+    """RFC 4648 §6 in lower case without padding, two digits at a time."""
+    pairs = -(-len(octets) * 8 // 10)
+    value = int.from_bytes(octets, "big") << (pairs * 10 - len(octets) * 8)
+    digits = "".join([_PAIRS[value >> shift & 1023] for shift in range(pairs * 10 - 10, -1, -10)])
+    return digits[: -(-len(octets) * 8 // 5)]
 
 
+@lru_cache(maxsize=1024)  # days and a ticket's number come again and again
 def _to_text(value: int) -> str:
     digits = ""
     while True:

@@ -1,7 +1,8 @@
 """Octets kept once, by their sha256: compressed, small ones in the database, large ones in files (DECISIONS 24).
 
-zlib level 1: on 2 KB mail every level takes the same 34 µs and gives 1.6; on 50 KB level 6 takes 1.8 times as long
-for 5 % less.
+zlib level 1: on 2 KB mail every level takes the same time and gives 1.6; on 50 KB level 6 takes 1.8 times as long
+for 5 % less. Most of the time for a small mail goes into clearing zlib's tables, so it gets small ones: 16 µs in
+place of 65 for 2 KB, and the same octets.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from gateway.store.sets import or_nothing, upsert
 
 FILE_FROM = 128 * 1024
 _LEVEL = 1
+_SMALL, _SMALL_WINDOW, _SMALL_TABLES = 16 * 1024, 13, 7  # 13: a window of 8 KiB
 
 
 class BlobDamaged(Exception):
@@ -61,7 +63,7 @@ class Blobs:
     def pack(self, raw: bytes) -> Packed:
         """Compresses `raw`; a large one is in its file, synced, on return. Raises StoreUnavailable."""
         sha256 = hashlib.sha256(raw).digest()
-        squeezed = zlib.compress(raw, _LEVEL)
+        squeezed = _squeezed(raw)
         codec, content = ("zlib", squeezed) if len(squeezed) < len(raw) else ("raw", raw)
         if len(raw) <= FILE_FROM:
             return Packed(sha256, len(raw), codec, content)
@@ -112,6 +114,13 @@ def damaged_files(connection: Connection, blobs: Blobs) -> list[str]:
     in_files = sa.select(schema.blob.c.sha256).where(schema.blob.c.content.is_(None))
     paths: list[Any] = [blobs.path(row.sha256) for row in connection.execute(in_files)]
     return [f"file {path.name} is missing" for path in paths if not path.is_file()]
+
+
+def _squeezed(raw: bytes) -> bytes:
+    if len(raw) > _SMALL:
+        return zlib.compress(raw, _LEVEL)
+    small = zlib.compressobj(_LEVEL, zlib.DEFLATED, _SMALL_WINDOW, _SMALL_TABLES)
+    return small.compress(raw) + small.flush()
 
 
 def _holds(path: Path, content: bytes) -> bool:

@@ -212,8 +212,9 @@ class Store:
 
     def commit_many(self, commits: Sequence[Commit]) -> list[Future[tuple[OutboxRef, ...]]]:
         """As `commit`, all in one transaction; each stands or falls alone."""
-        blobs = self._parts.blobs
-        jobs = [Ready(one, tuple(blobs.pack(mail.body) for mail in one.mails)) for one in commits]
+        bodies = {mail.body for one in commits for mail in one.mails}  # often one for several recipients
+        packed = {body: self._parts.blobs.pack(body) for body in bodies}
+        jobs = [Ready(one, tuple(packed[mail.body] for mail in one.mails)) for one in commits]
         futures = self._parts.write_many("commit", jobs)
         for one, future in zip(commits, futures, strict=True):
             if one.intake_id is not None:

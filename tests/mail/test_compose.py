@@ -57,7 +57,7 @@ def text_of(part: Message) -> str:
 
 
 def test_headers_of_an_acknowledgement() -> None:
-    mail = compose(NOTICE, "Xin chào\n", "", CONTEXT)
+    mail = compose(NOTICE, content("Xin chào\n", "", ()), CONTEXT)
     read_back = read(mail)
     assert read_back.keys() == [
         "Date", "From", "To", "Reply-To", "Subject", "Message-ID", "In-Reply-To", "References", "Auto-Submitted",
@@ -89,7 +89,7 @@ def test_headers_of_an_acknowledgement() -> None:
     ],
 )
 def test_reply_address_and_message_id_are_signed_alike(purpose: Purpose, days: int) -> None:
-    mail = compose(replace(NOTICE, reply_purpose=purpose, reply_number=99), "x", "", CONTEXT)
+    mail = compose(replace(NOTICE, reply_purpose=purpose, reply_number=99), content("x", "", ()), CONTEXT)
     address = re.search(r"<([^<>]+)>$", read(mail)["Reply-To"])
     assert address is not None
     today = day_of(NOW)
@@ -103,12 +103,12 @@ def test_reply_address_and_message_id_are_signed_alike(purpose: Purpose, days: i
 
 
 def test_bounces_come_home_to_the_ticket_and_the_recipient() -> None:
-    mail = compose(NOTICE, "x", "", CONTEXT)
+    mail = compose(NOTICE, content("x", "", ()), CONTEXT)
     check = check_address(mail.envelope_from, CUSTOMER.address, day_of(NOW), KEYS)
     assert check is not None
     assert check.own
     assert (check.token.purpose, check.token.number, check.token.day) == (Purpose.BOUNCE, 12, day_of(NOW) + 30)
-    assert compose(replace(NOTICE, null_sender=True), "x", "", CONTEXT).envelope_from == ""
+    assert compose(replace(NOTICE, null_sender=True), content("x", "", ()), CONTEXT).envelope_from == ""
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ def test_bounces_come_home_to_the_ticket_and_the_recipient() -> None:
 )
 def test_no_reply_to_where_none_can_be_taken(change: dict[str, object]) -> None:
     context = replace(CONTEXT, reply_modes={**CONTEXT.reply_modes, "x" * 30 + "@desk.example": "plus"})
-    mail = compose(replace(NOTICE, **change), "x", "", context)  # type: ignore[arg-type]  # a table of fields
+    mail = compose(replace(NOTICE, **change), content("x", "", ()), context)  # type: ignore[arg-type]  # a table of fields
     assert read(mail)["Reply-To"] is None
     check = check_message_id(mail.message_id, CUSTOMER.address, day_of(NOW), KEYS)
     assert check is not None
@@ -130,14 +130,14 @@ def test_no_reply_to_where_none_can_be_taken(change: dict[str, object]) -> None:
 
 
 def test_mail_without_a_ticket_is_written_unsigned() -> None:
-    mail = compose(replace(NOTICE, ticket=0, reply_number=0), "x", "", CONTEXT)
+    mail = compose(replace(NOTICE, ticket=0, reply_number=0), content("x", "", ()), CONTEXT)
     assert mail.envelope_from == DESK.bounce_address
     assert read(mail)["Reply-To"] is None
     assert re.fullmatch(r"<[0-9a-f]{16}@desk\.example>", mail.message_id)
 
 
 def test_an_answer_of_a_person_is_not_marked_automatic() -> None:
-    mail = compose(replace(NOTICE, kind="answer", auto_submitted=""), "x", "", CONTEXT)
+    mail = compose(replace(NOTICE, kind="answer", auto_submitted=""), content("x", "", ()), CONTEXT)
     assert not mail.automatic
     assert read(mail)["Auto-Submitted"] is None
     assert read(mail)["X-Auto-Response-Suppress"] is None
@@ -147,7 +147,7 @@ def test_shown_recipients_and_envelope_are_apart() -> None:
     shown = replace(
         NOTICE, shown_to=(Mailbox("a@b.vn", "An"),), shown_cc=(Mailbox("c@d.vn"), Mailbox("e@f.vn", "中文"))
     )
-    mail = compose(shown, "x", "", CONTEXT)
+    mail = compose(shown, content("x", "", ()), CONTEXT)
     assert mail.recipient == CUSTOMER.address
     assert read(mail)["To"] == "An <a@b.vn>"
     assert "c@d.vn" in read(mail)["Cc"]
@@ -155,9 +155,9 @@ def test_shown_recipients_and_envelope_are_apart() -> None:
 
 
 def test_a_repeat_is_the_same_mail_and_another_cause_is_not() -> None:
-    first = compose(NOTICE, "x", "<p>x</p>", CONTEXT)
-    assert first == compose(NOTICE, "x", "<p>x</p>", CONTEXT)
-    later = compose(NOTICE, "x", "<p>x</p>", replace(CONTEXT, now=NOW + timedelta(minutes=5)))
+    first = compose(NOTICE, content("x", "<p>x</p>", ()), CONTEXT)
+    assert first == compose(NOTICE, content("x", "<p>x</p>", ()), CONTEXT)
+    later = compose(NOTICE, content("x", "<p>x</p>", ()), replace(CONTEXT, now=NOW + timedelta(minutes=5)))
     assert later.message_id == first.message_id  # on the same day
     for other in (
         replace(NOTICE, cause="intake:8"),
@@ -165,7 +165,7 @@ def test_a_repeat_is_the_same_mail_and_another_cause_is_not() -> None:
         replace(NOTICE, ticket=13),
         replace(NOTICE, to=Mailbox("b@mail.example")),
     ):
-        assert compose(other, "x", "<p>x</p>", CONTEXT).message_id != first.message_id
+        assert compose(other, content("x", "<p>x</p>", ()), CONTEXT).message_id != first.message_id
 
 
 def test_the_body_is_the_same_for_every_recipient() -> None:
@@ -173,7 +173,9 @@ def test_the_body_is_the_same_for_every_recipient() -> None:
     for html, attachments in (("", ()), ("<p>x</p>", ()), ("<p>x</p>", (image,))):
         bodies = {
             compose(
-                replace(NOTICE, to=Mailbox(f"{who}@b.vn"), cause=who, attachments=attachments), "Chào", html, CONTEXT
+                replace(NOTICE, to=Mailbox(f"{who}@b.vn"), cause=who, attachments=attachments),
+                content("Chào", html, attachments),
+                CONTEXT,
             ).body
             for who in ("a", "b", "c")
         }
@@ -182,12 +184,14 @@ def test_the_body_is_the_same_for_every_recipient() -> None:
 
 def test_bad_recipient_is_an_error() -> None:
     with pytest.raises(ValueError):
-        compose(replace(NOTICE, to=Mailbox("a@b\r\nBcc: c@d"), shown_to=(CUSTOMER,)), "x", "", CONTEXT)
+        compose(replace(NOTICE, to=Mailbox("a@b\r\nBcc: c@d"), shown_to=(CUSTOMER,)), content("x", "", ()), CONTEXT)
 
 
 def test_unusable_ids_of_strangers_are_left_out() -> None:
     mail = compose(
-        replace(NOTICE, in_reply_to="<a b>\r\nX: y", references=("<ü@x>", "<ok@x>", "junk")), "x", "", CONTEXT
+        replace(NOTICE, in_reply_to="<a b>\r\nX: y", references=("<ü@x>", "<ok@x>", "junk")),
+        content("x", "", ()),
+        CONTEXT,
     )
     assert read(mail)["In-Reply-To"] is None
     assert read(mail)["References"] == "<ok@x>"
@@ -197,7 +201,7 @@ def test_references_are_bounded() -> None:
     ids = [f"<{n}@x>" for n in range(50)]
     assert bounded(ids) == ["<0@x>", *ids[-19:]]
     assert bounded(["<a@x>", "<b@x>", "<b@x>"]) == ["<a@x>", "<b@x>"]
-    mail = compose(replace(NOTICE, references=tuple(ids), in_reply_to="<parent@x>"), "x", "", CONTEXT)
+    mail = compose(replace(NOTICE, references=tuple(ids), in_reply_to="<parent@x>"), content("x", "", ()), CONTEXT)
     found = read(mail)["References"].split()
     assert len(found) == 20
     assert found[0] == "<0@x>"
@@ -236,7 +240,7 @@ def test_nothing_a_stranger_writes_adds_a_header(subject: str, name: str, refere
         references=(reference, f"<{reference}>"),
         attachments=(Attachment("2", file, file or "x/y", text.encode("utf-8", "replace")),),
     )
-    mail = compose(notice, text, f"<p>{text}</p>", CONTEXT)
+    mail = compose(notice, content(text, f"<p>{text}</p>", notice.attachments), CONTEXT)
     check_block(mail.header)
     allowed = {
         "Date", "From", "To", "Reply-To", "Subject", "Message-ID", "In-Reply-To", "References", "Auto-Submitted",
@@ -384,6 +388,6 @@ def test_cost_of_a_small_mail() -> None:
     for _ in range(5):
         start = time.perf_counter()
         for _ in range(200):
-            compose(NOTICE, "Kính thưa quý khách,\n" * 20, "", CONTEXT)
+            compose(NOTICE, content("Kính thưa quý khách,\n" * 20, "", ()), CONTEXT)
         best = min(best, (time.perf_counter() - start) / 200)
     assert best < 0.001

@@ -14,6 +14,7 @@ import pytest
 
 from gateway.mail.builtin import KINDS, LANGUAGES, builtin_text
 from gateway.mail.compose import ComposeContext, compose
+from gateway.mail.mime import content
 from gateway.mail.render import TemplateErrors, Templates, compile_templates
 from gateway.model import Mailbox, Notice, Purpose
 from gateway.options import Desk, Keys
@@ -76,7 +77,7 @@ def test_golden(shipped: Templates, kind: str, language: str) -> None:
     notice = notice_of(kind, language)
     rendered = shipped.render(kind, language, "technical", notice.values)
     assert rendered.trouble == ""
-    mail = compose(notice, rendered.text, rendered.html, CONTEXT)
+    mail = compose(notice, content(rendered.text, rendered.html, notice.attachments), CONTEXT)
     path = GOLDEN / f"{kind}.{language}.eml"
     if os.environ.get("GOLDEN") == "write":
         path.write_bytes(mail.header + b"\r\n" + mail.body)
