@@ -14,7 +14,8 @@ help:
 	@echo "make test    lint, types and all tests, against real mail servers"
 	@echo "make torture the long fault runs: a thousand mails, sixty kills, power cuts (an hour or so)"
 	@echo "make lint    ruff and mypy alone"
-	@echo "make bench   what each stage of a mail costs, beside a floor measured in the same run"
+	@echo "make bench   the real daemon from end to end, beside floors measured in the same run (BENCH=--quick)"
+	@echo "make bench-stages  what each stage of a mail costs by itself"
 	@echo "make clean   remove what these made"
 
 demo: $(VENV)/.stamp-run
@@ -34,7 +35,7 @@ torture: python
 	@$(BIN)/python -m pytest -o python_files='torture_*.py' --timeout 7200 tests/torture
 
 bench: $(VENV)/.stamp-test
-	@$(BIN)/python -m bench.stages
+	@$(BIN)/python -m bench $(BENCH)
 
 bench-stages: $(VENV)/.stamp-test
 	@$(BIN)/python -m bench.stages

@@ -1,0 +1,97 @@
+"""Interleaved rounds: in each, every desk is made anew and every case measured once, floors among them."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from bench.cases import CASES, DEARER, HOMES, KNOWN, WARM_UP, Case, Home, Kind, letters_of
+from bench.desk import BenchDesk, desk_at
+from bench.letters import Acknowledged, Writer
+from bench.measure import Bench, Figures, measure
+from bench.records import Job
+
+Found = dict[str, Figures]  # by the name of the case
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be run."""
+
+    cases: Sequence[Case]
+    rounds: int
+    seconds: float  # about how long one measurement lasts
+    told: Callable[[str], None] = lambda _: None  # progress for people
+
+
+@dataclass
+class Rounds:
+    bench: Bench
+    plan: Plan
+    found: list[Found] = field(default_factory=list)
+    _number: int = 0
+
+    def run(self) -> list[Found]:
+        """One `Found` for each round."""
+        for number in range(1, self.plan.rounds + 1):
+            self._number = number
+            found: Found = {}
+            for home in HOMES:
+                cases = [case for case in self.plan.cases if case.home == home.name]
+                if cases:
+                    found |= self._at(home, cases)
+            self.found.append(found)
+        return self.found
+
+    def _at(self, home: Home, cases: Sequence[Case]) -> Found:
+        root = self.bench.folder / "desk"
+        environ = self.bench.syncs.environ if self.bench.syncs else {}
+        self.plan.told(f"round {self._number}: a desk with {home.tickets:,} tickets")
+        desk = desk_at(root, self.bench.relay.port, agents=home.agents, environ=environ)
+        try:
+            desk.start()
+            found: Found = {f"start, {home.name}": {"pss_mb": desk.memory.pss, "rss_mb": desk.memory.rss}}
+            warm, acknowledged = self._warm_up(desk, home)
+            for case in cases:
+                self.plan.told(f"round {self._number}: {case.title}")
+                found[case.name], now = self._case(desk, home, case, warm, acknowledged)
+                acknowledged = now or acknowledged
+            desk.stop()
+        finally:
+            desk.gateway.close()
+            shutil.rmtree(root)
+        return found
+
+    def _warm_up(self, desk: BenchDesk, home: Home) -> tuple[float, list[Acknowledged]]:
+        """(mails a second, what was acknowledged)"""
+        letters = Writer(f"warm{time.monotonic_ns()}", KNOWN).texts(WARM_UP)
+        done = measure(self.bench, desk, Job(desk.port, letters, 20), 1 + home.agents)
+        return done.figures["rate"], done.acknowledged
+
+    def _case(
+        self, desk: BenchDesk, home: Home, case: Case, warm: float, acknowledged: Sequence[Acknowledged]
+    ) -> tuple[Figures, list[Acknowledged]]:
+        rate = case.rate or warm / DEARER[case.kind]
+        count = case.mails or max(40, round(rate * self.plan.seconds))
+        letters = letters_of(case, f"{case.name}-{self._number}", count, acknowledged)
+        job = Job(desk.port, letters, case.connections, case.rate, case.one_each)
+        if case.slow and self.bench.syncs:
+            self.bench.syncs.slow_by(case.slow)
+        try:
+            done = measure(self.bench, desk, job, case.out + home.agents - 1)
+        finally:
+            if self.bench.syncs:
+                self.bench.syncs.slow_by(0)
+        memory = desk.memory
+        figures = {**done.figures, "mails": len(letters), "pss_mb": memory.pss, "rss_mb": memory.rss}
+        return figures, [] if case.kind is Kind.REPLY else done.acknowledged
+
+
+def chosen(names: Sequence[str], quick: bool) -> list[Case]:
+    """The cases of these names, of --quick, or all. ValueError for a name that is none."""
+    known = {case.name: case for case in CASES}
+    if wrong := [name for name in names if name not in known]:
+        raise ValueError(f"no case {', '.join(wrong)}; there are {', '.join(known)}")
+    return [known[name] for name in names] or [case for case in CASES if case.quick or not quick]
