@@ -1,0 +1,41 @@
+"""The power is cut at moments of a whole life of the real daemon, from its first start to its end (faults 1 to 8): on
+every disk that may be left, what the world had been told is there."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tests.faults.crawl import Life, disks, faults_of, live, without_syncs
+from tests.faults.cut_disk import Cut
+
+POWER = [cut for cut in Cut if cut is not Cut.NOTHING_LOST]
+
+
+@pytest.fixture(scope="module")
+def life(tmp_path_factory: pytest.TempPathFactory) -> Life:
+    return live(tmp_path_factory.mktemp("life"), 24)
+
+
+def test_a_cut_at_any_moment_loses_nothing_that_was_told(life: Life, tmp_path: Path) -> None:
+    kinds = Counter(record.kind for record in life.records)
+    assert kinds["b"] > 60
+    seen = 0
+    for what, told in disks(life, tmp_path / "disk", list(Cut), random.Random(3), 60 / len(life.records)):
+        assert faults_of(tmp_path / "disk" / "state", told) == [], what
+        seen += 1
+    assert seen > 100
+    assert len(told.intakes) >= 24
+    assert len(told.tickets) == 24
+    assert len(told.mails) > 48
+
+
+@pytest.mark.parametrize("endings", [("-wal",), ("/",)])
+def test_a_disk_that_lies_is_found_out(life: Life, tmp_path: Path, endings: tuple[str, ...]) -> None:
+    """What the test above stands on: without the syncs it would fail."""
+    liar = without_syncs(life, *endings)
+    moments = disks(liar, tmp_path / "disk", [Cut.ALL_LOST], random.Random(3), 20 / len(life.records))
+    assert any(faults_of(tmp_path / "disk" / "state", told) for _, told in moments)
