@@ -15,6 +15,8 @@ need postfix postfix
 need openssl openssl
 need swaks swaks
 need systemd systemd-analyze
+need gcc gcc # tests/faults/power_cut.c
+[ -e /usr/include/stdlib.h ] || missing+=(libc6-dev)
 
 [ ${#missing[@]} -gt 0 ] || exit 0
 

@@ -23,6 +23,7 @@ from gateway.model import Outgoing, SendResult
 from gateway.options import Keys
 from gateway.settings import Settings, load_keys
 from gateway.store.errors import StoreLocked, StoreUnavailable
+from gateway.store.folders import make_folder
 from gateway.store.ledger import StoreLedger
 from gateway.store.lock import FileLock
 from gateway.store.store import Store, migrate, open_store
@@ -161,7 +162,7 @@ def build_parts(settings: Settings) -> Parts:
     """The one daemon on this state folder: nothing in it changes before its lock is held, and the database not before
     the rules are good. Starts nothing. Raises StoreLocked, StoreVersion, StoreUnavailable, StoreBroken, or what is
     wrong with the rules."""
-    settings.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_folder(settings.state_dir)
     with ExitStack() as undo:
         lock = _only_one(settings.state_dir)
         undo.callback(lock.close)

@@ -11,6 +11,7 @@ import os
 import re
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from gateway.model import Outgoing, SendResult, Sent, address_key
@@ -49,6 +50,8 @@ class MaildirSender:
                 (folder / part).mkdir(parents=True, exist_ok=True)
             for directory in (folder, self._root):
                 _sync(directory)
+            with suppress(PermissionError):  # where we may not look, somebody else has made the root
+                _sync(self._root.parent)
             self._known.add(folder)
         return folder
 

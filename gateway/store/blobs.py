@@ -21,6 +21,7 @@ from sqlalchemy.engine import Connection
 
 from gateway.store import schema
 from gateway.store.errors import store_error
+from gateway.store.folders import make_folder, sync_folder
 from gateway.store.sets import or_nothing, upsert
 
 FILE_FROM = 128 * 1024
@@ -48,11 +49,12 @@ class Blobs:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._scratch = folder / "tmp"
+        self._certain = set[Path]()  # inner folders that this process has seen on disk
 
     def prepare(self) -> None:
         """Makes the folder and removes what a killed run left half-written."""
-        _make_folder(self._folder)
-        _make_folder(self._scratch)
+        make_folder(self._folder)
+        make_folder(self._scratch)
         for left in self._scratch.iterdir():
             left.unlink()
 
@@ -70,6 +72,7 @@ class Blobs:
         try:
             self._write(self.path(sha256), content)
         except OSError as error:
+            self._certain.clear()  # a folder may have been taken away: it is made again next time
             raise store_error(error) from error
         return Packed(sha256, len(raw), codec, None)
 
@@ -87,7 +90,9 @@ class Blobs:
         return raw
 
     def _write(self, path: Path, content: bytes) -> None:
-        _make_folder(path.parent)
+        if path.parent not in self._certain:  # one that is there may not be on disk yet: a killed run or another thread
+            make_folder(path.parent)
+            self._certain.add(path.parent)
         if not _holds(path, content):
             fd, scratch = tempfile.mkstemp(dir=self._scratch)
             try:
@@ -100,7 +105,7 @@ class Blobs:
                 Path(scratch).unlink(missing_ok=True)
                 raise
         # also for a file that was there: the run that renamed it may have died before this
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
 
 
 def put(connection: Connection, packed: Sequence[Packed]) -> None:
@@ -128,17 +133,3 @@ def _holds(path: Path, content: bytes) -> bool:
         return path.stat().st_size == len(content) and path.read_bytes() == content
     except FileNotFoundError:
         return False
-
-
-def _make_folder(folder: Path) -> None:
-    if not folder.is_dir():
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _sync_folder(folder.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

@@ -14,6 +14,7 @@ from sqlalchemy.engine import Connection, Engine, make_url
 from sqlalchemy.pool import QueuePool
 
 from gateway.store.errors import StoreBroken, StoreUnavailable, StoreVersion, store_error
+from gateway.store.folders import make_folder
 from gateway.store.lock import FileLock
 from gateway.store.schema import KNOWN_REVISIONS, REVISION
 
@@ -136,7 +137,7 @@ def migrate(url: str, migrations_dir: Path) -> str:
         return REVISION
     if found is not None and found not in KNOWN_REVISIONS:
         raise StoreVersion(f"the database is at revision {found}, which this version does not know: it is newer")
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     lock = FileLock(path)
     try:
         path.touch(mode=0o600)

@@ -8,6 +8,7 @@ import re
 import sqlite3
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from gateway.store.blobs import BlobDamaged, Blobs
 from tests.faults.cut_disk import Cut, CutDisk, Record, write_image
 from tests.faults.load import Load
 from tests.faults.power import Power
-from tests.faults.running import Gateway, desk_in, eventually
+from tests.faults.running import desk_in, eventually
 from tests.servers.faulty_relay import FaultyRelay
 
 _KEPT = re.compile(rb"250 2\.0\.0 kept as (\d+)\r\n")
@@ -44,7 +45,7 @@ class Told:
 class Life:
     """What was on disk before, and the record of all that was done."""
 
-    before: Path
+    before: CutDisk
     records: list[Record]
 
 
@@ -53,8 +54,6 @@ def live(folder: Path, mails: int) -> Life:
     relay = FaultyRelay()
     with relay:
         gateway = desk_in(folder / "desk", relay=relay.port)
-        before = folder / "before"
-        _copy(gateway.root, before)
         power = Power(gateway.root, folder / "power")
         load = Load(gateway, relay, range(1, mails, 5), range(0, mails, 3))
         try:
@@ -66,25 +65,16 @@ def live(folder: Path, mails: int) -> Life:
             assert gateway.stop() == 0
         finally:
             gateway.close()
-    return Life(before, list(power.records()))
+    return Life(power.before, list(power.records()))
 
 
-def _copy(source: Path, target: Path) -> None:
-    """Only the files: what the daemon finds at its first start."""
-    for path in source.rglob("*"):
-        if path.is_file():
-            made = target / path.relative_to(source)
-            made.parent.mkdir(parents=True, exist_ok=True)
-            made.write_bytes(path.read_bytes())
-
-
-def without_syncs(life: Life, *endings: str) -> Life:
-    """The same life on a disk that lies: whose syncs of files with such names (or of folders: "/") did nothing."""
+def without_syncs(life: Life, names: str) -> Life:
+    """The same life on a disk that lies: whose syncs of files and folders ("…/") with such names did nothing."""
     doubtful, kept = set[int](), list[Record]()
     for record in life.records:
         if record.kind in "CDR":
             name = record.names[-1] + ("/" if record.kind == "D" else "")
-            (doubtful.add if name.endswith(endings) else doubtful.discard)(record.inode)
+            (doubtful.add if re.search(names, name) else doubtful.discard)(record.inode)
         if record.kind not in "be" or record.inode not in doubtful:
             kept.append(record)
     return Life(life.before, kept)
@@ -94,7 +84,7 @@ def disks(
     life: Life, root: Path, cuts: Sequence[Cut], chance: random.Random, share: float
 ) -> Iterator[tuple[str, Told]]:
     """Makes `root` one disk after another that a cut may leave: at that share of all moments, in each of the ways."""
-    disk, told = CutDisk(life.before), Told()
+    disk, told = deepcopy(life.before), Told()
     for number, record in enumerate(life.records):
         if record.kind == "S":
             told.hear(record.octets)

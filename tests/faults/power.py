@@ -10,6 +10,7 @@ import struct
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from copy import deepcopy
 from pathlib import Path
 
 import pytest
@@ -66,7 +67,7 @@ class Power:
         self._journal.write_bytes(b"")
         self._control[:] = bytes(8 * len(FIELDS))
         self.set(**fields)
-        self._before = CutDisk(self.root)
+        self.before = CutDisk(self.root)
 
     def set(self, **fields: int) -> None:
         for name, value in fields.items():
@@ -79,10 +80,11 @@ class Power:
         return read_records(self._journal)
 
     def disk(self) -> CutDisk:
-        """As it was at `begin`, with all that was done since. Call it once after each `begin`."""
+        """As it was at `begin`, with all that was done since."""
+        disk = deepcopy(self.before)
         for record in self.records():
-            self._before.apply(record)
-        return self._before
+            disk.apply(record)
+        return disk
 
     def cut(self, how: Cut, chance: random.Random) -> None:
         """Leaves below `root` what a power cut may leave. The process must have died."""
@@ -98,4 +100,3 @@ class Power:
         for log in self.root.rglob("*-wal"):
             if chance.random() < 0.5:
                 log.with_name(log.name.removesuffix("-wal") + "-shm").write_bytes(chance.randbytes(32768))
-

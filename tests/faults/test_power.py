@@ -7,6 +7,7 @@ import random
 import sqlite3
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -40,7 +41,11 @@ def power(tmp_path: Path) -> Power:
 def run(power: Power, program: str, status: int = DIED) -> list[str]:
     """What the program said; it runs with the root as its folder."""
     done = subprocess.run(
-        [sys.executable, "-u", "-c", HELPERS + program], cwd=power.root, env=power.environ, capture_output=True, text=True
+        [sys.executable, "-u", "-c", HELPERS + program],
+        cwd=power.root,
+        env=power.environ,
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == status, done.stderr
     return done.stdout.splitlines()
@@ -113,7 +118,7 @@ def test_any_part_of_what_was_not_synced_may_be_there(power: Power, how: Cut, un
     octets = cut(power, how)["file"]
     units = [octets[place : place + unit] for place in range(0, len(octets), unit)]
     assert {bytes(each) for each in units} == {b"o" * unit, b"n" * unit}
-    changes = sum(a != b for a, b in zip(units, units[1:], strict=False))
+    changes = sum(a != b for a, b in pairwise(units))
     assert changes > 5
 
 
@@ -158,7 +163,8 @@ for _ in range(400):
     else:
         with open(name, 'ab') as file: file.write(octets)
 made = sqlite3.connect('some.db', isolation_level=None)
-made.execute('PRAGMA journal_mode=WAL'); made.execute('PRAGMA wal_autocheckpoint=20'); made.execute('CREATE TABLE t (a)')
+made.execute('PRAGMA journal_mode=WAL'); made.execute('PRAGMA wal_autocheckpoint=20')
+made.execute('CREATE TABLE t (a)')
 for _ in range(60): made.execute('INSERT INTO t VALUES (?)', (chance.randbytes(3000),))
 """
 
@@ -192,7 +198,8 @@ def test_what_is_not_modelled_is_not_passed_over(power: Power, call: str) -> Non
 
 ROWS = """
 made = sqlite3.connect('some.db', isolation_level=None)
-made.execute('PRAGMA journal_mode=WAL'); made.execute('PRAGMA synchronous=MODE'); made.execute('PRAGMA wal_autocheckpoint=50')
+made.execute('PRAGMA journal_mode=WAL'); made.execute('PRAGMA synchronous=MODE')
+made.execute('PRAGMA wal_autocheckpoint=50')
 made.execute('CREATE TABLE IF NOT EXISTS t (a INTEGER PRIMARY KEY, b)')
 for number in range(150):
     made.execute('INSERT INTO t (b) VALUES (?)', (os.urandom(700).hex(),))
@@ -238,8 +245,10 @@ def test_sqlite_loses_what_it_answered_on_a_disk_that_lies(power: Power) -> None
 @pytest.mark.parametrize(("after", "left"), [(0, b"1"), (1, b"12")])
 def test_death_at_a_sync(power: Power, after: int, left: bytes) -> None:
     power.begin(die_at_sync=4, die_after=after)
-    program = "write('f', b'', sync=True); sync('.')\nfor one in (b'1', b'2', b'3'): write('f', one, os.O_APPEND, sync=True)"
-    run(power, program)
+    run(
+        power,
+        "write('f', b'', sync=True); sync('.')\nfor n in (b'1', b'2', b'3'): write('f', n, os.O_APPEND, sync=True)",
+    )
     assert power.get("syncs") == 4
     assert files(power) == {"f": b"12"}
     assert cut(power, Cut.ALL_LOST) == {"f": left}
@@ -276,5 +285,3 @@ try: sync('.')
 except OSError as error: print(error.errno)
 """
     assert run(power, program, 0) == ["5"]
-
-

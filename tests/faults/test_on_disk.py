@@ -1,0 +1,88 @@
+"""Each part that says "it is on disk" is killed at once after it said so, and the power is cut: it is on disk."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.faults.cut_disk import Cut
+from tests.faults.power import Power
+from tests.faults.running import ROOT
+
+HEAD = """
+import os, signal, sys
+from datetime import UTC, datetime
+from pathlib import Path
+from gateway.edge.files import LastGood
+from gateway.edge.maildir_out import MaildirSender
+from gateway.keyring import add_key, load_keys
+from gateway.model import Outgoing
+from gateway.store.blobs import Blobs
+from gateway.store.folders import make_folder
+
+def blob():
+    blobs = Blobs(Path('state/blobs'))
+    blobs.prepare()
+    return blobs.pack(b'x' * 200_000)
+
+def keys():
+    make_folder(Path('state').absolute())
+    load_keys(Path('state'))
+
+def mail(number):
+    return Outgoing(number, 1, 'answer', 'kim@customer.example', 'b@desk.example', f'<{number}@desk.example>',
+                    b'Subject: x\\r\\n\\r\\nx\\r\\n', 0, datetime.now(UTC))
+"""
+
+PARTS = {
+    "a folder and all above it": ("make_folder(Path('a/b/c').absolute())", "a/b/c"),
+    "a large mail": ("blob()", "state/blobs/*/*"),
+    "the same large mail a second time": ("blob(); blob()", "state/blobs/*/*"),
+    "the signing keys": ("keys()", "state/keys"),
+    "a new signing key": (
+        "make_folder(Path('state').absolute()); load_keys(Path('state')); add_key(Path('state'))",
+        "state/keys",
+    ),
+    "the last good rules": ("LastGood(Path('good')).save({'a': 'b'}, {})", "good"),
+    "a mail in a Maildir": ("MaildirSender(Path('boxes').absolute()).send([mail(1)])", "boxes/*/new/*"),
+}
+
+
+@pytest.fixture
+def power(tmp_path: Path) -> Power:
+    root = tmp_path / "root"
+    root.mkdir()
+    return Power(root, tmp_path / "power")
+
+
+def run(power: Power, program: str) -> None:
+    environ = power.environ | {"PYTHONPATH": str(ROOT)}
+    ending = "\nos.kill(os.getpid(), signal.SIGKILL)"
+    done = subprocess.run(
+        [sys.executable, "-c", HEAD + program + ending], cwd=power.root, env=environ, capture_output=True, text=True
+    )
+    assert done.returncode == -9, done.stderr
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_what_is_said_to_be_on_disk_is(power: Power, part: str) -> None:
+    program, where = PARTS[part]
+    run(power, program)
+    whole = {path: path.read_bytes() for path in power.root.glob(where) if path.is_file()}
+    there = sorted(power.root.glob(where))
+    assert len(there) == 1
+    power.cut(Cut.ALL_LOST, random.Random(1))
+    assert sorted(power.root.glob(where)) == there
+    assert {path: path.read_bytes() for path in whole} == whole
+
+
+def test_a_folder_that_a_killed_run_left_is_not_taken_for_certain(power: Power) -> None:
+    begun = "Blobs(Path('state/blobs')).prepare()\n"
+    run(power, begun + "for n in range(256): os.mkdir(f'state/blobs/{n:02x}')")  # and dies before it is synced
+    run(power, PARTS["a large mail"][0])
+    power.cut(Cut.ALL_LOST, random.Random(1))
+    assert len(list(power.root.glob("state/blobs/*/*"))) == 1
