@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import signal
@@ -342,3 +343,12 @@ def mailbox(gateway: Gateway, address: str) -> list[bytes]:
     """What came to an address, where mail goes to Maildirs."""
     folder = gateway.root / "mailboxes" / address / "new"
     return [path.read_bytes() for path in sorted(folder.glob("*"))] if folder.is_dir() else []
+
+
+def digests(folder: Path) -> dict[str, str]:
+    """Every file below a folder, by name."""
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }

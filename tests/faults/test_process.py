@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import socket
 import sqlite3
 import threading
@@ -13,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from gateway.store.lock import FileLock
-from tests.faults.running import RULES, Gateway, NotKept, desk_in, eventually, id_of, letter, mailbox, places
+from tests.faults.running import RULES, Gateway, NotKept, desk_in, digests, eventually, id_of, letter, mailbox, places
 from tests.servers.ports import free_port
 
 
@@ -26,14 +25,6 @@ def gateway(tmp_path: Path) -> Iterator[Gateway]:
 
 def customer(name: int | str) -> str:
     return f"customer{name}@customer.example"
-
-
-def digests(folder: Path) -> dict[str, str]:
-    return {
-        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in folder.rglob("*")
-        if path.is_file()
-    }
 
 
 def test_a_second_daemon_ends_and_the_first_goes_on(gateway: Gateway, tmp_path: Path) -> None:
