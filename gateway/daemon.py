@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import AsyncExitStack, suppress
+from dataclasses import asdict
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -27,6 +28,7 @@ from gateway.edge.http import HttpServer, build_app
 from gateway.edge.imap_in import ImapPoller
 from gateway.edge.smtp_in import SmtpListener
 from gateway.flow.loops import Loops, Troubles
+from gateway.flow.pace import Pace
 from gateway.flow.receive import Desk, Tools
 from gateway.flow.send import Sending, Unmarked
 from gateway.flow.tick import tick
@@ -42,6 +44,7 @@ STOP_CLIENTS = 10.0  # of these: for clients to finish the mail they are at
 TICK = 5.0  # seconds between looks at what has come due
 STALLED = 60.0  # a desk that has not moved for so long fails the watchdog
 STALLED_APART = 180.0  # the same for large mail: beyond what two children may take to start and to read
+AWAY_LONG = 300.0  # a relay that no mail can go through for so long is not normal
 WAITS_LONG = 300.0  # a kept mail without its outcome after so long is not normal
 MIB = 1024 * 1024
 
@@ -68,7 +71,7 @@ class Daemon:
                 at_work.left,
             )
         )
-        unmarked = Unmarked()
+        unmarked, self._pace = Unmarked(), Pace(settings.relay)
         self._senders = [
             Sending(
                 store,
@@ -79,6 +82,7 @@ class Daemon:
                 _spread,
                 metrics.sent,
                 unmarked,
+                self._pace,
             )
             for transport in self._parts.transports
         ]
@@ -90,6 +94,7 @@ class Daemon:
         ]
         self._troubles = Troubles()
         self._loops = Loops(self._broken, self._troubles)
+        self._listeners: list[SmtpListener] = []
         self._loop = asyncio.get_running_loop()
         self._done = asyncio.Event()
         self._deadline = 0.0
@@ -215,10 +220,9 @@ class Daemon:
             ("smtp", self._settings.smtp, Source.SMTP),
             ("submission", self._settings.submission, Source.SUBMISSION),
         ]
-        listeners: list[SmtpListener] = []
 
         async def stop() -> None:
-            await asyncio.gather(*(listener.stop(STOP_CLIENTS) for listener in listeners))
+            await asyncio.gather(*(listener.stop(STOP_CLIENTS) for listener in self._listeners))
 
         doors.push_async_callback(stop)
         for name, listen, source in wanted:
@@ -237,7 +241,7 @@ class Daemon:
             )
             await listener.start()
             log.listening(name, listen.host, listener.port)
-            listeners.append(listener)
+            self._listeners.append(listener)
 
     def _start_loops(self) -> None:
         start, stopping = self._loops.start, self._loops.stopping
@@ -256,12 +260,14 @@ class Daemon:
                 sender.tell_failed()
             tick(store, self._parts.rules.current(), self._clock.now(), lambda: self._wake_senders(1))
             self._parts.metrics.observe(store.status(), self._clock.now())
+            self._parts.metrics.relay(self._pace.trouble() is None)
             self._loops.stopping.wait(rest)
 
     def _stop_loops(self) -> None:
         self._desk.end()
         self._loops.stopping.set()
         self._desk.wake()
+        self._pace.close()
         for sender in self._senders:
             sender.wake()
         self._parts.child.close()  # what it reads now is read again after the next start
@@ -281,14 +287,24 @@ class Daemon:
             *([f"disk: {self._ready()}"] if self._ready() else []),
             *([f"rules refused: {self._parts.rules.trouble}"] if self._parts.rules.trouble else []),
             *([f"log: {self._log_trouble()}"] if self._log_trouble() else []),
+            *self._way_out(),
+            *(listener.trouble for listener in self._listeners if listener.trouble),
         ]
         return not reasons, {
             "reasons": reasons,
             "waiting": waiting,
             "oldest": oldest.isoformat() if oldest else None,
             "outbox": self._parts.store.outbox_depth(),
+            "relay": asdict(trouble) if (trouble := self._pace.trouble()) else None,
             "rulebook": self._parts.rules.current().rulebook.digest,
         }
+
+    def _way_out(self) -> list[str]:
+        """A relay that has been in trouble for longer than a restart of it takes."""
+        trouble = self._pace.trouble()
+        if trouble is None or trouble.lasts < AWAY_LONG:
+            return []
+        return [f"no mail can go out for {int(trouble.lasts)} s: {trouble.why}"]
 
     def _stalled(self, oldest: datetime | None) -> list[str]:
         now = time.perf_counter()

@@ -244,6 +244,16 @@ def sent(outbox_id: int, kind: str, ticket: int, recipient: str, result: str, re
     )
 
 
+def relay_trouble(why: str, wait: float) -> None:
+    """No mail can go out; the next look is in `wait` seconds."""
+    _say(logging.WARNING, "relay_trouble", why=why, wait=wait)
+
+
+def relay_works(lasted: float) -> None:
+    """The end of a trouble that lasted so many seconds."""
+    _say(logging.INFO, "relay_works", lasted=lasted)
+
+
 def held(kind: str, ticket: int, recipient: str, why: str) -> None:
     """An automatic mail that a cap kept back."""
     _say(logging.WARNING, "held", kind=kind, ticket=ticket, to=recipient, why=why)

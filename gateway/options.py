@@ -75,6 +75,9 @@ class Relay:
     timeout: float = 60.0
     data_timeout: float = 600.0  # RFC 5321 §4.5.3.2.6
     keep: float = 30.0  # an idle connection is closed after this
+    rate: int = 0  # mails a minute; 0: no limit
+    domain_rate: int = 0  # mails a minute to one recipient domain; 0: no limit
+    domain_connections: int = 0  # connections at once for one recipient domain; 0: no limit
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,6 +75,12 @@ def status_page(status: Mapping[str, Any], health: Mapping[str, Any]) -> None:
         counts = status.get(name)
         if counts is not None:
             out.print(f"{title}: " + (", ".join(f"{many} {state}" for state, many in counts.items()) or "none"))
+    relay = health.get("relay")
+    if relay:
+        out.print(
+            f"relay in trouble for {int(relay['lasts'])} s, next try in {int(relay['again'])} s: "
+            + escape(relay["why"])
+        )
     if status.get("oldest_waiting"):
         out.print(f"oldest mail that waits: {_when(status['oldest_waiting'])}")
     if status.get("database_size"):

@@ -6,6 +6,7 @@ repeat after a crash replaces the same file, or is recognised after a mail reade
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import re
@@ -19,6 +20,8 @@ from gateway.model import Outgoing, SendResult, Sent, address_key
 _UNSAFE = re.compile(r"[^a-z0-9@+=_.-]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _LONGEST = 200  # octets of a folder's name; file systems allow 255
+# no mail can be written now, whoever it is for
+_OF_ALL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM})
 
 
 class MaildirSender:
@@ -29,7 +32,8 @@ class MaildirSender:
         self._known: set[Path] = set()
 
     def send(self, batch: Sequence[Outgoing]) -> list[SendResult]:
-        """One result for each mail, in order; what cannot be written is LATER. Never raises."""
+        """One result for each mail, in order; what cannot be written is LATER, or TROUBLE where nothing can be. Never
+        raises."""
         return [self._deliver(mail) for mail in batch]
 
     def _deliver(self, mail: Outgoing) -> SendResult:
@@ -40,7 +44,8 @@ class MaildirSender:
                 _write(folder, name, _headed(mail))
         except OSError as error:
             self._known.clear()  # a folder may have been taken away: make it again next time
-            return SendResult(mail.id, Sent.LATER, f"451 4.3.0 Maildir: {error.strerror or type(error).__name__}"[:500])
+            sent = Sent.TROUBLE if error.errno in _OF_ALL else Sent.LATER
+            return SendResult(mail.id, sent, f"451 4.3.0 Maildir: {error.strerror or type(error).__name__}"[:500])
         return SendResult(mail.id, Sent.DELIVERED, f"250 2.0.0 {name}")
 
     def _folder(self, recipient: str) -> Path:

@@ -39,6 +39,8 @@ class Metrics:
         self._oldest = Gauge("gateway_oldest_waiting_seconds", "Age of the oldest of them", registry=registry)
         self._quarantined = Gauge("gateway_quarantined", "Mails in quarantine", registry=registry)
         self._outbox = Gauge("gateway_outbox_waiting", "Mails that wait to be sent", registry=registry)
+        self._relay = Gauge("gateway_relay_up", "1 while mail can go out", registry=registry)
+        self._relay.set(1)
         self._tickets = Gauge("gateway_tickets", "Tickets by status", ["status"], registry=registry)
         self._heartbeat = Gauge(
             "gateway_imap_heartbeat_timestamp_seconds", "Last good poll of a mailbox", ["mailbox"], registry=registry
@@ -64,6 +66,10 @@ class Metrics:
     def sent(self, result: str) -> None:
         """One try to deliver ended in a `Sent`."""
         self._sent.labels(_closed(result, _RESULTS)).inc()
+
+    def relay(self, up: bool) -> None:
+        """Whether the relay can be worked with."""
+        self._relay.set(int(up))
 
     def heartbeat(self, mailbox: str) -> None:
         """A configured mailbox was polled well, now."""

@@ -83,6 +83,15 @@ class SmtpListener:
         """The port listened on since `start`, also where 0 was asked for."""
         return self._port
 
+    @property
+    def trouble(self) -> str:
+        """Why the certificate on disk is not the one in use, or ""."""
+        certificate = self._reception.certificate
+        if certificate is None:
+            return ""
+        certificate.context()
+        return certificate.trouble
+
     async def stop(self, grace: float) -> None:
         """Take no new connection, let messages under way be finished for `grace` seconds, then hang up on all.
 

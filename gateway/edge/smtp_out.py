@@ -1,9 +1,9 @@
 """Mail goes out here: one relay, kept connections, one answer for each mail.
 
-At least once: a mail whose 250 was lost is LATER and goes again with the same octets and Message-ID. Only an answer
-to MAIL, RCPT, DATA or the final dot can refuse a mail; every trouble with the relay itself (no connection, greeting,
-EHLO, TLS, login, garbage, time-out, a relay that does not let us use our sender address) is LATER, for it is not the
-recipient's fault.
+At least once: a mail whose 250 was lost goes again with the same octets and Message-ID. Only an answer to MAIL, RCPT,
+DATA or the final dot can refuse a mail. What happens before a mail is begun (no connection, greeting, EHLO, TLS, login,
+a relay that does not let us use our sender address) is TROUBLE: no fault of any mail. What breaks in the middle of one
+(hanging up, garbage, a time-out) is UNCLEAR: a mail may do that to a relay, or a relay to its mails.
 """
 
 from __future__ import annotations
@@ -13,16 +13,31 @@ import smtplib
 import threading
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
-from gateway.edge.smtp_relay import RelayConnection, RelayTrouble, Reply
+from gateway.edge.smtp_relay import LoginRefused, RelayConnection, RelayTrouble, Reply
+from gateway.edge.smtp_tls import Trust
 from gateway.model import Outgoing, SendResult, Sent
 from gateway.options import Relay
 
 _SAFE_ADDRESS = re.compile(r"[^\x00-\x20\x7f-\x9f\ud800-\udfff<>]+@[^\x00-\x20\x7f-\x9f\ud800-\udfff<>@]+")
-_OURS = frozenset({421, 503, 530, 534, 535, 538})  # answers about this connection, not about the mail
+_OURS = frozenset({503, 530, 534, 535, 538})  # answers about this connection, not about the mail
 # answers about our own sender address: the relay is not set up for us, and a notice about it would fare no better
 _OUR_SENDER = re.compile(r"[0-9]{3} 5\.1\.[78] |5[0-9]{2} .*\bsender address rejected\b", re.IGNORECASE)
+_UNWELL = re.compile(r"4[0-9]{2} 4\.3\.")  # mail system status (RFC 3463 §3.4)
 _PROBE_AFTER = 1.0  # a connection idle for longer is asked first whether it is still there
+_AFTER_LOGIN = 60.0  # seconds until a refused login is tried again: servers lock out who tries often
+
+
+@dataclass(frozen=True, slots=True)
+class _Try:
+    """One try of one mail. `gone`: the connection is of no more use. `again`: it may go over another one at once."""
+
+    reply: Reply
+    sent: Sent
+    gone: bool = False
+    again: bool = False
+    rest: float = 0.0
 
 
 class SmtpSender:
@@ -30,6 +45,7 @@ class SmtpSender:
 
     def __init__(self, relay: Relay) -> None:
         self._relay = relay
+        self._trust = Trust(relay.ca_file) if relay.tls != "none" else None
         self._idle: list[tuple[float, RelayConnection]] = []
         self._lock = threading.Lock()
         self._sweeper: threading.Timer | None = None
@@ -37,16 +53,18 @@ class SmtpSender:
     def send(self, batch: Sequence[Outgoing]) -> list[SendResult]:
         """One result for each mail, in order. Never raises.
 
-        After trouble with the relay the rest of the batch is LATER untried. A connection that ended after it had
-        settled at least one mail is replaced once and the mail tried again: relays limit the mails of a connection.
+        After TROUBLE or a lost connection the rest of the batch is TROUBLE, untried. A connection that ended after it
+        had settled at least one mail is replaced once and the mail tried again: relays limit the mails of a connection.
         """
         results: list[SendResult] = []
         connection: RelayConnection | None = None
-        reply = Reply(0, "")
-        for mail in batch:
-            if not reply.trouble:
-                connection, reply = self._deliver(connection, mail)
-            results.append(_result(mail, reply))
+        for place, mail in enumerate(batch):
+            connection, tried = self._deliver(connection, mail)
+            results.append(_result(mail, tried))
+            if tried.gone:
+                untried = _Try(tried.reply, Sent.TROUBLE, rest=tried.rest)
+                results += [_result(each, untried) for each in batch[place + 1 :]]
+                break
         if connection is not None:
             self._put_back(connection)
         return results
@@ -74,36 +92,44 @@ class SmtpSender:
 
     # --- one mail ---------------------------------------------------------------------------------------------
 
-    def _deliver(self, connection: RelayConnection | None, mail: Outgoing) -> tuple[RelayConnection | None, Reply]:
-        """(the connection if it can be used again, the reply)."""
+    def _deliver(self, connection: RelayConnection | None, mail: Outgoing) -> tuple[RelayConnection | None, _Try]:
+        """(the connection if it can be used again, what happened)."""
         refusal = _unfit(mail)
         if refusal:
-            return connection, Reply(501, refusal)
+            return connection, _Try(Reply(501, refusal), Sent.REFUSED)
         used = connection or self._take_idle()
-        connection, reply = self._try(used, mail)
-        if used is not None and used.settled and reply.trouble and not reply.after_data:
-            connection, reply = self._try(None, mail)
-        return connection, reply
+        connection, tried = self._try(used, mail)
+        if used is not None and used.settled and tried.again:
+            connection, tried = self._try(None, mail)
+        return connection, tried
 
-    def _try(self, connection: RelayConnection | None, mail: Outgoing) -> tuple[RelayConnection | None, Reply]:
+    def _try(self, connection: RelayConnection | None, mail: Outgoing) -> tuple[RelayConnection | None, _Try]:
+        tried = _Try(Reply(0, ""), Sent.TROUBLE, gone=True)
         try:
-            connection = connection or RelayConnection.open(self._relay)
-            reply = connection.transact(mail.envelope_from, mail.recipient, mail.data)
+            connection = connection or self._connect()
+            tried = _Try(Reply(0, ""), Sent.UNCLEAR, gone=True)
+            tried = _judged(connection.transact(mail.envelope_from, mail.recipient, mail.data))
         except RelayTrouble as error:
-            reply = Reply(0, str(error), trouble=True, after_data=error.after_data)
+            rest = _AFTER_LOGIN if isinstance(error, LoginRefused) else 0.0
+            tried = replace(tried, reply=Reply(0, str(error)), again=not error.after_data, rest=rest)
         except (OSError, smtplib.SMTPException) as error:
-            reply = Reply(0, f"no connection: {type(error).__name__}: {error}", trouble=True)
+            tried = replace(tried, reply=Reply(0, f"no connection: {type(error).__name__}: {error}"), again=True)
         except Exception as error:  # noqa: BLE001  # a sender never raises: whatever it is, the mail stays in the outbox
-            reply = Reply(0, f"fault: {type(error).__name__}: {error}", trouble=True)
-        if reply.code in _OURS or _OUR_SENDER.match(reply.text):
-            reply = Reply(0, reply.text, trouble=True, after_data=reply.after_data)
+            tried = replace(tried, reply=Reply(0, f"fault: {type(error).__name__}: {error}"))
         if connection is None:
-            return None, reply
-        if reply.trouble:
+            return None, tried
+        if tried.gone:
             connection.close()
-            return None, reply
+            return None, tried
         connection.settled += 1
-        return (connection if connection.reset() else None), reply
+        return (connection if connection.reset() else None), tried
+
+    def _connect(self) -> RelayConnection:
+        try:
+            trust = self._trust.context() if self._trust else None
+        except (OSError, ValueError) as error:
+            raise RelayTrouble(f"ca_file {self._relay.ca_file} cannot be used: {error}") from error
+        return RelayConnection.open(self._relay, trust)
 
     # --- connections ------------------------------------------------------------------------------------------
 
@@ -144,14 +170,20 @@ def _unfit(mail: Outgoing) -> str:
     return ""
 
 
-def _result(mail: Outgoing, reply: Reply) -> SendResult:
-    if not reply.trouble and 200 <= reply.code < 300:
-        sent = Sent.DELIVERED
-    elif not reply.trouble and 500 <= reply.code < 600:
-        sent = Sent.REFUSED
-    else:
-        sent = Sent.LATER
-    return SendResult(mail.id, sent, printable(reply.text))
+def _judged(reply: Reply) -> _Try:
+    """What an answer says of the mail it was given to."""
+    if reply.code in _OURS or _OUR_SENDER.match(reply.text) or (reply.code == 421 and reply.command == "MAIL"):
+        return _Try(reply, Sent.TROUBLE, gone=True, again=reply.command != "DOT")
+    if reply.code == 421:
+        return _Try(reply, Sent.UNCLEAR, gone=True, again=reply.command != "DOT")
+    if 400 <= reply.code < 500:
+        unwell = reply.command == "MAIL" or _UNWELL.match(reply.text)
+        return _Try(reply, Sent.UNCLEAR if unwell else Sent.LATER)
+    return _Try(reply, Sent.DELIVERED if reply.code < 300 else Sent.REFUSED)
+
+
+def _result(mail: Outgoing, tried: _Try) -> SendResult:
+    return SendResult(mail.id, tried.sent, printable(tried.reply.text), tried.rest)
 
 
 def printable(text: str) -> str:

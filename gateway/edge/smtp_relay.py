@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 import smtplib
 import socket
@@ -15,6 +16,9 @@ _REPLY_LIMIT = 64 * 1024  # octets of one reply; what is beyond is no SMTP
 _REPLY_LINE = re.compile(rb"([2-5][0-9][0-9])([ -]|$)(.*)", re.DOTALL)
 _BARE = re.compile(rb"\r(?!\n)|(?<!\r)\n")
 _GOODBYE = 2.0  # seconds to wait for the answer to QUIT
+_LAST_WORD = 2.0  # seconds to wait for the reason of a relay that hangs up in the middle of the data
+_BLOCK = 256 * 1024  # octets of data in one write; each has the whole time-out (RFC 5321 §4.5.3.2.5)
+_COMMAND = 510  # octets of a command without its CR LF (RFC 5321 §4.5.3.1.4)
 
 
 class RelayTrouble(Exception):
@@ -25,22 +29,28 @@ class RelayTrouble(Exception):
         self.after_data = after_data
 
 
+class LoginRefused(RelayTrouble):
+    """Our user or password is not taken."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What the relay said to one mail: "550 5.1.1 unknown". With `trouble` it says nothing about the mail."""
+    """What the relay said to one mail, "550 5.1.1 unknown", and to which command ("DOT": to the final dot)."""
 
     code: int
     text: str
-    trouble: bool = False
-    after_data: bool = False
+    command: str = ""
 
 
 class RelayConnection(smtplib.SMTP):
-    """Open, greeted, under TLS and logged in as the options demand. Not for several threads at once."""
+    """Open, greeted, under TLS and logged in as the options demand. Not for several threads at once.
 
-    def __init__(self, relay: Relay) -> None:
+    `trust` verifies the relay's certificate; only with `tls: none` may it be None.
+    """
+
+    def __init__(self, relay: Relay, trust: ssl.SSLContext | None) -> None:
         self._relay = relay
-        self._context = ssl.create_default_context(cafile=relay.ca_file) if relay.tls != "none" else None
+        self._context = trust
         self._input = bytearray()
         self._patience = relay.timeout
         self._open = False  # a transaction has been begun and not ended
@@ -48,9 +58,9 @@ class RelayConnection(smtplib.SMTP):
         super().__init__(local_hostname=relay.hostname, timeout=relay.timeout)
 
     @classmethod
-    def open(cls, relay: Relay) -> RelayConnection:
+    def open(cls, relay: Relay, trust: ssl.SSLContext | None) -> RelayConnection:
         """Raises RelayTrouble, OSError or smtplib.SMTPException; then nothing is left open."""
-        connection = cls(relay)
+        connection = cls(relay, trust)
         try:
             connection._greet()
         except BaseException:
@@ -67,18 +77,40 @@ class RelayConnection(smtplib.SMTP):
             self._start_tls()
             self.ehlo_or_helo_if_needed()
         if relay.user:
-            self.login(relay.user, relay.password)
+            self._log_in(relay.user, relay.password)
+
+    def _log_in(self, user: str, password: str) -> None:
+        """AUTH PLAIN (RFC 4616), else LOGIN. The secret is never in an error."""
+        offered = self.esmtp_features.get("auth", "").upper().split()
+        if "PLAIN" in offered:
+            code, text = self._say_secrets("AUTH PLAIN", f"\0{user}\0{password}")
+        elif "LOGIN" in offered:
+            code, text = self._say_secrets("AUTH LOGIN", user, password)
+        else:
+            raise LoginRefused(f"the relay offers no AUTH PLAIN or LOGIN, only: {' '.join(offered) or 'none'}")
+        if code != 235:
+            raise LoginRefused(f"login refused: {code} {text.decode('ascii', 'replace')}")
+
+    def _say_secrets(self, command: str, *secrets: str) -> tuple[int, bytes]:
+        """The last answer. The first secret goes into the command's own line where it fits (RFC 4954 §4)."""
+        words = [base64.b64encode(secret.encode()).decode() for secret in secrets]
+        if len(command) + 1 + len(words[0]) <= _COMMAND:
+            command = f"{command} {words.pop(0)}"
+        code, text = self.docmd(command)
+        while words and code == 334:
+            code, text = self.docmd(words.pop(0))
+        return code, text
 
     def _start_tls(self) -> None:
         """Verified, and never given up for plain text."""
         if not self.has_extn("starttls"):
-            raise RelayTrouble("the relay does not offer STARTTLS")
+            raise RelayTrouble("the relay does not offer STARTTLS: nothing is said to it in the clear")
         code, text = self.docmd("STARTTLS")
         self._demand(code, 220, "STARTTLS", text)
         if self._input:
             raise RelayTrouble("the relay sent text in clear after STARTTLS")
-        assert self._context is not None and self.sock is not None  # noqa: S101, PT018  # for the type checker
-        self.sock = self._context.wrap_socket(self.sock, server_hostname=self._relay.host)
+        assert self.sock is not None  # noqa: S101  # for the type checker
+        self.sock = self._secured(self.sock)
         self.ehlo_resp = self.helo_resp = None
         self.esmtp_features = {}
         self.does_esmtp = False
@@ -86,13 +118,22 @@ class RelayConnection(smtplib.SMTP):
     def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
         self._input.clear()
         plain = socket.create_connection((host, port), timeout)
-        if self._relay.tls != "tls" or self._context is None:
+        if self._relay.tls != "tls":
             return plain
         try:
-            return self._context.wrap_socket(plain, server_hostname=host)
+            return self._secured(plain)
         except BaseException:
             plain.close()
             raise
+
+    def _secured(self, plain: socket.socket) -> ssl.SSLSocket:
+        assert self._context is not None  # noqa: S101  # for the type checker
+        try:
+            return self._context.wrap_socket(plain, server_hostname=self._relay.host)
+        except ssl.SSLCertVerificationError as error:
+            raise RelayTrouble(f"the relay's certificate is not good: {error.verify_message}") from error
+        except (ssl.SSLError, ssl.CertificateError) as error:
+            raise RelayTrouble(f"no TLS with the relay: {error}") from error
 
     @staticmethod
     def _demand(code: int, wanted: int, what: str, text: bytes) -> None:
@@ -151,7 +192,7 @@ class RelayConnection(smtplib.SMTP):
     def transact(self, sender: str, recipient: str, data: bytes) -> Reply:
         """Hand over one mail. Raises RelayTrouble or OSError where the connection cannot be used any more."""
         sender, recipient = _ascii_domain(sender), _ascii_domain(recipient)
-        body = on_the_wire(data)
+        data = with_pairs(data)
         refusal = self._unfit(sender, recipient, len(data))
         if refusal:
             return Reply(int(refusal[:3]), refusal)
@@ -161,7 +202,7 @@ class RelayConnection(smtplib.SMTP):
         for reply, wanted in self._say(commands):
             if not wanted:
                 return reply
-        return self._send_body(body)
+        return self._send_body(stuffed(data))
 
     def _say(self, commands: list[str]) -> list[tuple[Reply, bool]]:
         """The envelope, in one write where the relay does PIPELINING (RFC 2920); ends with the first refusal."""
@@ -172,7 +213,7 @@ class RelayConnection(smtplib.SMTP):
         for command in commands:
             if not at_once:
                 self._write(f"{command}\r\n".encode())
-            reply = self._reply()
+            reply = self._reply(command[:4])
             good = reply.code == 354 if command == "DATA" else 200 <= reply.code < 300
             answers.append((reply, good))
             if not good:
@@ -186,7 +227,7 @@ class RelayConnection(smtplib.SMTP):
     def _skip(self, count: int) -> None:
         """Read the answers to what went out behind a refused command; a relay that wants data then is left."""
         try:
-            if any([self._reply().code == 354 for _ in range(count)]):
+            if any([self._reply("").code == 354 for _ in range(count)]):
                 self.close()
         except (RelayTrouble, OSError):  # the refusal stands; only the connection is gone
             self.close()
@@ -194,8 +235,7 @@ class RelayConnection(smtplib.SMTP):
     def _send_body(self, body: bytes) -> Reply:
         self._patience = self._relay.data_timeout
         try:
-            self._write(body)
-            reply = self._reply()
+            reply = self._write_body(body) or self._reply("DOT")
         except (RelayTrouble, OSError) as error:
             raise RelayTrouble(f"after the data: {error}", after_data=True) from error
         finally:
@@ -203,7 +243,22 @@ class RelayConnection(smtplib.SMTP):
         self._open = False
         if not (200 <= reply.code < 300 or 400 <= reply.code < 600):
             raise RelayTrouble(f"unexpected answer to the data: {reply.text}", after_data=True)
-        return Reply(reply.code, reply.text, after_data=True)
+        return reply
+
+    def _write_body(self, body: bytes) -> Reply | None:
+        """A reply only from a relay that refused for good and hung up before it had all (too large, a scanner)."""
+        view = memoryview(body)
+        try:
+            for start in range(0, len(body), _BLOCK):
+                self._write(view[start : start + _BLOCK])
+        except OSError:
+            self._patience = _LAST_WORD
+            reply = self._reply("DOT")
+            self.close()
+            if 500 <= reply.code < 600:
+                return reply
+            raise
+        return None
 
     def _unfit(self, sender: str, recipient: str, size: int) -> str:
         limit = self.esmtp_features.get("size", "")
@@ -219,15 +274,15 @@ class RelayConnection(smtplib.SMTP):
             options += " BODY=8BITMIME"
         return options + (" SMTPUTF8" if utf8 else "")
 
-    def _write(self, octets: bytes) -> None:
+    def _write(self, octets: bytes | memoryview) -> None:
         if self.sock is None:
             raise RelayTrouble("the relay hung up")
         self.sock.settimeout(self._patience)
         self.sock.sendall(octets)
 
-    def _reply(self) -> Reply:
+    def _reply(self, command: str) -> Reply:
         code, text = self.getreply()
-        return Reply(code, f"{code} {text.decode('ascii', 'replace')}".replace("\n", " "))
+        return Reply(code, f"{code} {text.decode('ascii', 'replace')}".replace("\n", " "), command)
 
     # --- between mails ----------------------------------------------------------------------------------------
 
@@ -257,10 +312,19 @@ class RelayConnection(smtplib.SMTP):
 
 
 def on_the_wire(data: bytes) -> bytes:
-    """CR LF line ends, dots stuffed, the final dot (RFC 5321 §4.5.2). No bare CR or LF leaves: RFC 5322 §2.3."""
+    """CR LF line ends, dots stuffed, the final dot (RFC 5321 §4.5.2)."""
+    return stuffed(with_pairs(data))
+
+
+def with_pairs(data: bytes) -> bytes:
+    """No bare CR or LF leaves: RFC 5322 §2.3."""
     pairs = data.count(b"\r\n")
     if data.count(b"\n") != pairs or data.count(b"\r") != pairs:
-        data = _BARE.sub(b"\r\n", data)
+        return _BARE.sub(b"\r\n", data)
+    return data
+
+
+def stuffed(data: bytes) -> bytes:
     if b"\n." in data:
         data = data.replace(b"\r\n.", b"\r\n..")
     if data.startswith(b"."):

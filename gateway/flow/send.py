@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import re
 import threading
-from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
 from time import monotonic
 
 from gateway import log
 from gateway.desk.place import resolve
 from gateway.desk.undelivered import undelivered
 from gateway.flow.current import Current
+from gateway.flow.pace import Pace
 from gateway.flow.write import commit_of
 from gateway.model import Outgoing, SendResult, Sent, Stale, TicketFacts, Undelivered
 from gateway.options import Retry
@@ -20,7 +20,6 @@ from gateway.store.store import Store, StoreBroken, StoreUnavailable
 
 BATCH = 20
 LONGEST = 1.0  # seconds after which a batch is cut short and marked: what is sent and not marked goes out twice
-_OF_THE_MAIL = re.compile(r"4(?!21)\d\d\b")  # an answer to this mail; any other LATER is trouble with the relay
 
 
 class Unmarked:
@@ -61,10 +60,13 @@ class Sending:
         spread: Callable[[], float],
         count: Callable[[str], None] = lambda _: None,
         unmarked: Unmarked | None = None,
+        pace: Pace | None = None,
     ) -> None:
         self._store, self._transmit, self._current = store, transmit, current
         self._now, self._retry, self._spread, self._count = now, retry, spread, count
         self._unmarked = unmarked or Unmarked()
+        self._pace = pace or Pace()
+        self._told_up_to = 0
         self._news = threading.Event()
         self._stopping: Callable[[], bool] = lambda: False
 
@@ -74,41 +76,80 @@ class Sending:
     def run(self, stop: threading.Event) -> None:
         self._stopping = stop.is_set
         while not stop.is_set():
-            sent = self.step()
-            if not sent:
+            if not self.step():
                 self._news.wait(timeout=0.5)
                 self._news.clear()
 
     def step(self) -> int:
-        """One batch; how many mails were settled."""
+        """One batch; how many mails have moved: gone, refused, or put off. None while the relay is left alone."""
+        if not self._pace.enter():
+            return 0
+        try:
+            return self._batch()
+        finally:
+            self._pace.leave()
+
+    def _batch(self) -> int:
         batch = self._store.claim_outbox(BATCH, self._now())
         if not batch:
             return 0
         known = self._unmarked.of(batch)
         out = {result.outbox_id for result in known}
-        results = known + self._transmitted([mail for mail in batch if mail.id not in out])
-        if not results:
-            return 0
-        failed = self._mark(results)
+        results, put_off = self._transmitted([mail for mail in batch if mail.id not in out])
+        results = known + results
+        try:
+            failed = self._mark(results) if results else []
+        finally:
+            self._put_off(put_off)
         self._tell(batch, results)
+        if any(result.sent is Sent.TROUBLE for result in results):
+            failed += self._give_up(results[-1].reply)
         if failed:
             self.tell_failed()
-        return sum(1 for result in results if result.sent is not Sent.LATER)
+        return len(put_off) + sum(1 for result in results if result.sent is not Sent.TROUBLE)
 
-    def _transmitted(self, batch: Sequence[Outgoing]) -> list[SendResult]:
-        """What became of the first mails of the batch. The rest is given back untried, so that it is nobody's failed
-        try: after trouble with the relay, when it takes long, and at the end."""
-        began, results = monotonic(), list[SendResult]()
+    def _transmitted(self, batch: Sequence[Outgoing]) -> tuple[list[SendResult], dict[int, float]]:
+        """(what became of mails, others with the seconds for which they may not go). The rest of the batch is given
+        back untried: after trouble with the relay, when it takes long, and at the end."""
+        began, results, put_off = monotonic(), list[SendResult](), dict[int, float]()
         for mail in batch:
-            try:
-                results += self._transmit([mail])
-            except Exception as error:  # noqa: BLE001 - against its promise; what went out before is marked all the same
-                log.fault("sender", f"mail {mail.id}: {type(error).__name__}: {error}", error)
+            wait = self._pace.begin(mail)
+            if wait is None:
                 break
-            if self._stopping() or _is_trouble(results[-1]) or monotonic() - began > LONGEST:
+            if wait:
+                put_off[mail.id] = wait
+                continue
+            result = self._sent(mail)
+            self._pace.end(mail, result)
+            results.append(result)
+            if self._stopping() or result.sent is Sent.TROUBLE or monotonic() - began > LONGEST:
                 break
-        self._store.unclaim_outbox(mail.id for mail in batch[len(results) :])
-        return results
+        done = {result.outbox_id for result in results}
+        self._store.unclaim_outbox(mail.id for mail in batch if mail.id not in done and mail.id not in put_off)
+        return results, put_off
+
+    def _sent(self, mail: Outgoing) -> SendResult:
+        try:
+            return self._transmit([mail])[0]
+        except Exception as error:  # noqa: BLE001 - against its promise; the mail may be what it stumbles over
+            log.fault("sender", f"mail {mail.id}: {type(error).__name__}: {error}", error)
+            return SendResult(mail.id, Sent.UNCLEAR, f"fault: {type(error).__name__}")
+
+    def _put_off(self, seconds: Mapping[int, float]) -> None:
+        """Not their own fault: it is no failed try."""
+        if seconds:
+            now = self._now()
+            until = {number: now + timedelta(seconds=wait) for number, wait in seconds.items()}
+            self._store.put_off(until).result()
+
+    def _give_up(self, reply: str) -> list[int]:
+        """While the relay is in trouble no mail is tried, so those whose time is over are found here."""
+        over, failed = self._now() - timedelta(seconds=self._retry.give_up), list[int]()
+        while found := self._store.give_up(over, self._now(), reply).result():
+            failed += found
+            if self._stopping():
+                break
+        return failed
 
     def _mark(self, results: Sequence[SendResult]) -> list[int]:
         """The mails that have now failed for good."""
@@ -122,15 +163,19 @@ class Sending:
         for result in results:
             mail = by_id[result.outbox_id]
             self._count(result.sent.value)
+            if result.sent is Sent.TROUBLE:  # the pace has logged it, once for all
+                continue
             log.sent(
                 mail.id, mail.kind, mail.ticket, mail.recipient, result.sent.value, result.reply, mail.attempts + 1
             )
 
     def tell_failed(self) -> None:
         """Each mail that will not be delivered is told to the department once (law 3: the cause is the outbox row).
-        One that cannot be told of holds up no other; it is tried again at the next call."""
-        current, now = self._current(), self._now()
-        for failure in self._store.failed_untold():
+        One that cannot be told of holds up no other; it is tried again at a later call, as is what takes too long."""
+        current, now, began = self._current(), self._now(), monotonic()
+        for failure in self._untold():
+            if self._stopping() or monotonic() - began > LONGEST:
+                return
             try:
                 self._tell_of(failure, current, now)
             except Stale:
@@ -139,6 +184,14 @@ class Sending:
                 raise
             except Exception as error:  # noqa: BLE001 - a fault of ours in one notice; the others are told of
                 log.fault("undelivered", f"mail {failure.outbox_id}: {type(error).__name__}: {error}", error)
+
+    def _untold(self) -> Iterator[Undelivered]:
+        """A hundred at a time, from where the last call ended."""
+        while found := self._store.failed_untold(self._told_up_to):
+            for failure in found:
+                self._told_up_to = failure.outbox_id
+                yield failure
+        self._told_up_to = 0
 
     def _tell_of(self, failure: Undelivered, current: Current, now: datetime) -> None:
         ticket = self._ticket(failure, now)
@@ -155,7 +208,3 @@ class Sending:
     def _ticket(self, failure: Undelivered, now: datetime) -> TicketFacts | None:
         query = FactsQuery(0, "", "", "", "", (), (failure.ticket,), None, now)
         return resolve(self._store.facts(query), failure.ticket)
-
-
-def _is_trouble(result: SendResult) -> bool:
-    return result.sent is Sent.LATER and not _OF_THE_MAIL.match(result.reply)

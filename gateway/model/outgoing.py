@@ -10,8 +10,12 @@ from gateway.model.facts import Entry, TicketFacts
 
 
 class Sent(StrEnum):
+    """What became of one try. After TROUBLE the mail counts as not tried."""
+
     DELIVERED = "delivered"
-    LATER = "later"  # 4xx, a time-out, no relay
+    LATER = "later"  # 4xx to this mail
+    UNCLEAR = "unclear"  # this mail's fault or the relay's: the connection broke in the middle of it, 421, 4.3.x
+    TROUBLE = "trouble"  # the relay cannot be worked with (connection, TLS, login), which says nothing about the mail
     REFUSED = "refused"  # 5xx
 
 
@@ -35,6 +39,7 @@ class SendResult:
     outbox_id: int
     sent: Sent
     reply: str = ""  # "250 2.0.0 Ok", "451 4.3.0 ...": bounded, printable
+    rest: float = 0.0  # with TROUBLE: seconds the relay is to be left alone at least
 
 
 @dataclass(frozen=True, slots=True)

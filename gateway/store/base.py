@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from gateway.store import commit, ledger, outbox, queue, rulebooks
+from gateway.store import commit, ledger, outbox, outbox_wait, queue, rulebooks
 from gateway.store.blobs import Blobs
 from gateway.store.claims import Claims
 from gateway.store.errors import StoreUnavailable, store_error
@@ -30,6 +30,8 @@ HANDLERS: dict[str, Handler] = {
     "commit": commit.write_commits,
     "sent": outbox.write_marks,
     "outbox": outbox.move,
+    "put off": outbox_wait.put_off,
+    "give up": outbox_wait.give_up,
     "rulebook": rulebooks.record,
 }
 

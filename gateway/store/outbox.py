@@ -15,6 +15,7 @@ from gateway.options import Retry
 from gateway.store import schema
 from gateway.store.blobs import BlobDamaged, Blobs
 from gateway.store.outbox_rows import UNDELIVERED
+from gateway.store.outbox_wait import event_of, put_behind
 from gateway.store.queue import printable
 from gateway.store.sets import Lookup, chunks, insert_rows
 
@@ -22,23 +23,36 @@ _o = schema.outbox.c
 _b = schema.blob.c
 _before = schema.outbox.alias("before")
 _now = sa.bindparam("now", type_=schema.Instant)
+CLAIM_OCTETS = 16 * 1024 * 1024  # of bodies handed out at once; at least one mail
 
 _earlier = sa.exists().where(
     _before.c.ticket == _o.ticket,
     _before.c.recipient == _o.recipient,
     _before.c.id < _o.id,
-    _before.c.state == "waiting",
+    _before.c.state == sa.literal_column("'waiting'"),  # no parameter, or the index would not be used
     _o.ticket > 0,
     sa.or_(_before.c.not_after.is_(None), _before.c.not_after >= _now),
 )
 _DUE = (
-    sa.select(_o.id, _o.not_after)
+    sa.select(_o.id, _o.not_after, _b.size)
+    .join(schema.blob, _b.sha256 == _o.body)
     .where(_o.state == "waiting", _o.next_at <= _now, sa.not_(_earlier))
     .order_by(_o.next_at, _o.id)
     .limit(sa.bindparam("most", type_=sa.Integer))
 )
 _WHOLE = Lookup(sa.select(schema.outbox, _b.codec, _b.content).join(schema.blob, _b.sha256 == _o.body), _o.id)
-_STATES = Lookup(sa.select(_o.id, _o.ticket, _o.kind, _o.recipient, _o.attempts, _o.since, _o.state), _o.id)
+_STATES = Lookup(sa.select(_o.id, _o.ticket, _o.kind, _o.recipient, _o.attempts, _o.since, _o.state, _o.next_at), _o.id)
+_UNTOLD = (
+    sa.select(schema.outbox)
+    .where(
+        _o.state == sa.literal_column("'failed'"),
+        sa.not_(_o.told),
+        _o.kind != UNDELIVERED,
+        _o.id > sa.bindparam("after", type_=sa.BigInteger),
+    )
+    .order_by(_o.id)
+    .limit(sa.bindparam("most", type_=sa.Integer))
+)
 _SET_STATES = (
     sa.update(schema.outbox)
     .where(_o.id == sa.bindparam("of"))
@@ -80,9 +94,18 @@ def due_ids(connection: Connection, now: datetime, passed: Collection[int], limi
     A mail waits while an earlier one of the same ticket to the same recipient still waits: people read in order.
     """
     found = connection.execute(_DUE, {"now": now, "most": limit + len(passed)})
-    rows = [row for row in found if row.id not in passed][:limit]
-    late = [row.id for row in rows if row.not_after is not None and row.not_after < now]
-    return [row.id for row in rows if row.id not in set(late)], late
+    due: list[int] = []
+    late: list[int] = []
+    octets = 0
+    for row in [row for row in found if row.id not in passed][:limit]:
+        if row.not_after is not None and row.not_after < now:
+            late.append(row.id)
+            continue
+        octets += row.size
+        if due and octets > CLAIM_OCTETS:
+            break
+        due.append(row.id)
+    return due, late
 
 
 def load(connection: Connection, blobs: Blobs, ids: Collection[int]) -> tuple[list[Outgoing], list[int]]:
@@ -114,9 +137,9 @@ def _outgoing(row: Row[Any], body: bytes) -> Outgoing:
     )
 
 
-def untold(connection: Connection) -> list[Undelivered]:
-    """Failed mails nobody was told of, oldest first. A notice of a failure that fails itself is none of them."""
-    query = sa.select(schema.outbox).where(_o.state == "failed", sa.not_(_o.told), _o.kind != UNDELIVERED)
+def untold(connection: Connection, after: int, limit: int) -> list[Undelivered]:
+    """Failed mails nobody was told of, oldest first, those above the id `after`. A notice of a failure that fails
+    itself is none of them."""
     return [
         Undelivered(
             outbox_id=row.id,
@@ -131,7 +154,7 @@ def untold(connection: Connection) -> list[Undelivered]:
             created_at=row.created_at,
             failed_at=row.done_at,
         )
-        for row in connection.execute(query.order_by(_o.id))
+        for row in connection.execute(_UNTOLD, {"after": after, "most": limit})
     ]
 
 
@@ -167,8 +190,9 @@ def write_marks(connection: Connection, jobs: Sequence[Marks]) -> list[list[int]
             if change["to"] == "failed":
                 failed[-1].append(row.id)
             if change["to"] != "waiting":
-                events.append(_event(row, change["to"], change["why"], job.now))
+                events.append(event_of(row, change["to"], change["why"], job.now))
     _set_states(connection, changes)
+    put_behind(connection, [{"first": one["of"], "until": one["next"]} for one in changes if one["to"] == "waiting"])
     insert_rows(connection, schema.event, events)
     return failed
 
@@ -178,6 +202,8 @@ def _result(row: Row[Any], result: SendResult, job: Marks) -> dict[str, Any]:
     delay = job.retry.steps[min(row.attempts, len(job.retry.steps) - 1)]
     delay *= 1 + job.retry.spread * max(-1.0, min(1.0, job.spread()))
     over = job.now - row.since >= timedelta(seconds=job.retry.give_up)
+    if result.sent is Sent.TROUBLE:
+        return _untried(row, result, job, over=over)
     if result.sent is Sent.DELIVERED:
         to = "sent"
     elif result.sent is Sent.REFUSED or over:
@@ -194,20 +220,21 @@ def _result(row: Row[Any], result: SendResult, job: Marks) -> dict[str, Any]:
     }
 
 
+def _untried(row: Row[Any], result: SendResult, job: Marks, *, over: bool) -> dict[str, Any]:
+    """The relay was in trouble: the mail is due as before, and has no try more."""
+    return {
+        "of": row.id,
+        "to": "failed" if over else "waiting",
+        "tried": row.attempts,
+        "why": printable(result.reply),
+        "next": row.next_at,
+        "done": job.now if over else None,
+    }
+
+
 def _set_states(connection: Connection, changes: Sequence[dict[str, Any]]) -> None:
     if changes:
         connection.execute(_SET_STATES, changes)
-
-
-def _event(row: Row[Any], state: str, reply: str, now: datetime) -> dict[str, Any]:
-    return {
-        "ticket": row.ticket,
-        "intake_id": None,
-        "kind": {"failed": "undelivered"}.get(state, state),
-        "actor": "gateway",
-        "data": {"outbox": row.id, "mail": row.kind, "recipient": row.recipient, "reply": reply},
-        "at": now,
-    }
 
 
 def move(connection: Connection, jobs: Sequence[Move]) -> list[list[int]]:
@@ -224,7 +251,7 @@ def _move(connection: Connection, job: Move) -> list[int]:
         return _set(connection, job, _o.state == "hold", {"state": "waiting", "next_at": job.now, "since": job.now})
     ended = _set(connection, job, _o.state == "waiting", {"state": job.to, "done_at": job.now})
     rows = _STATES.rows(connection, ended)
-    insert_rows(connection, schema.event, [_event(row, job.to, "", job.now) for row in rows])
+    insert_rows(connection, schema.event, [event_of(row, job.to, "", job.now) for row in rows])
     return ended
 
 

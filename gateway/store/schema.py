@@ -60,6 +60,8 @@ class JsonText(sa.types.TypeDecorator[Any]):
 metadata = sa.MetaData()
 _Id = sa.BigInteger().with_variant(sa.Integer, "sqlite")  # SQLite numbers rows by itself only in INTEGER
 _UNMET = "met_at IS NULL AND breached_at IS NULL"
+_WAITING = "state = 'waiting'"
+_UNTOLD, _UNTOLD_PG = "state = 'failed' AND told = 0", "state = 'failed' AND NOT told"
 
 
 def _table(name: str, *columns: sa.schema.SchemaItem, rowid: bool = True) -> sa.Table:
@@ -287,7 +289,10 @@ outbox = _table(
     sa.Index("outbox_once", "ticket", "kind", "cause", "recipient", unique=True),
     sa.Index("outbox_due", "state", "next_at"),
     sa.Index("outbox_base", "base", "created_at"),
-    sa.Index("outbox_order", "ticket", "recipient"),
+    sa.Index(
+        "outbox_order", "ticket", "recipient", "id", sqlite_where=sa.text(_WAITING), postgresql_where=sa.text(_WAITING)
+    ),
+    sa.Index("outbox_untold", "id", sqlite_where=sa.text(_UNTOLD), postgresql_where=sa.text(_UNTOLD_PG)),
 )
 tally = _table("tally", sa.Column("minute", _Id, primary_key=True, autoincrement=False), _column("mails", sa.Integer))
 contact = _table(

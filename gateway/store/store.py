@@ -25,7 +25,7 @@ from gateway.model import (
     Undelivered,
 )
 from gateway.options import Retry
-from gateway.store import ledger, outbox, queue, reports, rulebooks, schema
+from gateway.store import ledger, outbox, outbox_wait, queue, reports, rulebooks, schema
 from gateway.store.base import HANDLERS, Parts
 from gateway.store.blobs import FILE_FROM, Blobs, damaged_files
 from gateway.store.commit import Ready
@@ -237,7 +237,8 @@ class Store:
     # --- outbox -----------------------------------------------------------------------------------------------------
 
     def claim_outbox(self, limit: int, now: datetime) -> list[Outgoing]:
-        """Mails that are due, the caller's until `mark_sent` or `unclaim_outbox`. Those whose time is past expire."""
+        """Mails that are due, the caller's until `mark_sent`, `put_off` or `unclaim_outbox`; at most 16 MiB, or one.
+        Those whose time is past expire."""
         parts = self._parts
         with parts.sending.taking() as (held, take), parts.read() as connection:
             ids, late = outbox.due_ids(connection, now, held, limit)
@@ -266,10 +267,21 @@ class Store:
         future.add_done_callback(lambda _: self.unclaim_outbox(ids))
         return future
 
-    def failed_untold(self) -> list[Undelivered]:
-        """Failed mails nobody was told of. A commit with an "undelivered" mail of that `cause` tells of one."""
+    def put_off(self, until: Mapping[int, datetime]) -> Future[None]:
+        """Gives claimed mails back untried, not to be claimed again before these times."""
+        future = self._parts.write("put off", until)
+        future.add_done_callback(lambda _: self.unclaim_outbox(until))
+        return future
+
+    def give_up(self, over: datetime, now: datetime, reply: str) -> Future[list[int]]:
+        """Fails mails that are due and wait since before `over`; gives their ids, a hundred at a time."""
+        return self._parts.write("give up", outbox_wait.GiveUp(over, now, reply))
+
+    def failed_untold(self, after: int = 0, limit: int = 100) -> list[Undelivered]:
+        """Failed mails nobody was told of, with an id above `after`. A commit with an "undelivered" mail of that
+        `cause` tells of one."""
         with self._parts.read() as connection:
-            return outbox.untold(connection)
+            return outbox.untold(connection, after, limit)
 
     def mark_told(self, ids: Sequence[int]) -> Future[list[int]]:
         """For failures nobody is to be told of."""

@@ -275,7 +275,20 @@ def upgrade() -> None:
     op.create_index("outbox_base", "outbox", ["base", "created_at"])
     op.create_index("outbox_due", "outbox", ["state", "next_at"])
     op.create_index("outbox_once", "outbox", ["ticket", "kind", "cause", "recipient"], unique=True)
-    op.create_index("outbox_order", "outbox", ["ticket", "recipient"])
+    op.create_index(
+        "outbox_order",
+        "outbox",
+        ["ticket", "recipient", "id"],
+        sqlite_where=sa.text("state = 'waiting'"),
+        postgresql_where=sa.text("state = 'waiting'"),
+    )
+    op.create_index(
+        "outbox_untold",
+        "outbox",
+        ["id"],
+        sqlite_where=sa.text("state = 'failed' AND told = 0"),
+        postgresql_where=sa.text("state = 'failed' AND NOT told"),
+    )
 
     op.create_table(
         "participant",

@@ -21,7 +21,7 @@ from gateway.options import Relay
 from tests.edge.dialogs import make_certificate
 from tests.servers.faulty_relay import FaultyRelay
 
-D, L, R = Sent.DELIVERED, Sent.LATER, Sent.REFUSED
+D, L, R, T, U = Sent.DELIVERED, Sent.LATER, Sent.REFUSED, Sent.TROUBLE, Sent.UNCLEAR
 DATA = b"Message-ID: <1@desk.example>\r\nSubject: hello\r\n\r\n.one\r\n..two\r\n"
 
 
@@ -55,47 +55,47 @@ def test_delivers_in_order_over_one_kept_connection() -> None:
 
 # moment → what the relay does; what becomes of three mails; how many connections it took at most
 FAULTS: list[tuple[dict[str, Any], list[Sent], int]] = [
-    ({"GREETING": "554 5.3.2 go away"}, [L, L, L], 1),
-    ({"GREETING": "421 busy"}, [L, L, L], 1),
-    ({"GREETING": "!drop"}, [L, L, L], 1),
-    ({"GREETING": "!reset"}, [L, L, L], 1),
-    ({"GREETING": "!hang"}, [L, L, L], 1),
-    ({"GREETING": "!garbage"}, [L, L, L], 1),
-    ({"GREETING": "!huge"}, [L, L, L], 1),
-    ({"GREETING": "!line"}, [L, L, L], 1),
-    ({"GREETING": "!drip"}, [L, L, L], 1),
-    ({"EHLO": "550 5.7.1 no", "HELO": "550 5.7.1 no"}, [L, L, L], 1),
+    ({"GREETING": "554 5.3.2 go away"}, [T, T, T], 1),
+    ({"GREETING": "421 busy"}, [T, T, T], 1),
+    ({"GREETING": "!drop"}, [T, T, T], 1),
+    ({"GREETING": "!reset"}, [T, T, T], 1),
+    ({"GREETING": "!hang"}, [T, T, T], 1),
+    ({"GREETING": "!garbage"}, [T, T, T], 1),
+    ({"GREETING": "!huge"}, [T, T, T], 1),
+    ({"GREETING": "!line"}, [T, T, T], 1),
+    ({"GREETING": "!drip"}, [T, T, T], 1),
+    ({"EHLO": "550 5.7.1 no", "HELO": "550 5.7.1 no"}, [T, T, T], 1),
     ({"EHLO": "500 what"}, [D, D, D], 1),
-    ({"EHLO": "!drop"}, [L, L, L], 1),
-    ({"EHLO": "!huge"}, [L, L, L], 1),
+    ({"EHLO": "!drop"}, [T, T, T], 1),
+    ({"EHLO": "!huge"}, [T, T, T], 1),
     ({"MAIL": "550 5.7.1 sender refused"}, [R, R, R], 1),
-    ({"MAIL": "451 4.3.0 later"}, [L, L, L], 1),
-    ({"MAIL": "530 5.7.0 authentication required"}, [L, L, L], 1),
-    ({"MAIL": "421 4.3.2 closing"}, [L, L, L], 1),
-    ({"MAIL": "!drop"}, [L, L, L], 1),
-    ({"MAIL": "!garbage"}, [L, L, L], 1),
-    ({"MAIL": "354 wrong"}, [L, L, L], 1),
-    ({"MAIL": "!hang"}, [L, L, L], 1),
+    ({"MAIL": "451 4.3.0 later"}, [U, U, U], 1),
+    ({"MAIL": "530 5.7.0 authentication required"}, [T, T, T], 1),
+    ({"MAIL": "421 4.3.2 closing"}, [T, T, T], 1),
+    ({"MAIL": "!drop"}, [U, T, T], 1),
+    ({"MAIL": "!garbage"}, [U, T, T], 1),
+    ({"MAIL": "354 wrong"}, [U, T, T], 1),
+    ({"MAIL": "!hang"}, [U, T, T], 1),
     ({"RCPT": "550 5.1.1 unknown"}, [R, R, R], 1),
     ({"RCPT": "450 4.2.0 later"}, [L, L, L], 1),
     ({"RCPT bad@x.example": "550 5.1.1 unknown"}, [D, R, D], 1),
     ({"RCPT bad@x.example": "451 4.1.1 later"}, [D, L, D], 1),
     ({"RCPT bad@x.example": "550 5.1.1 unknown", "DATA": lambda r: "354 anyway"}, [D, R, D], 2),
-    ({"RCPT bad@x.example": "!drop"}, [D, L, L], 2),
+    ({"RCPT bad@x.example": "!drop"}, [D, U, T], 2),
     ({"RCPT bad@x.example": "550 5.1.1 unknown", "RSET": "!drop"}, [D, R, D], 2),
     ({"DATA": "554 5.6.0 no"}, [R, R, R], 1),
-    ({"DATA": "451 4.3.0 later"}, [L, L, L], 1),
-    ({"DATA": "!mid-drop"}, [L, L, L], 1),
-    ({"DATA": "250 odd"}, [L, L, L], 1),
+    ({"DATA": "451 4.3.0 later"}, [U, U, U], 1),
+    ({"DATA": "!mid-drop"}, [U, T, T], 1),
+    ({"DATA": "250 odd"}, [U, T, T], 1),
     ({"DOT": "554 5.7.1 spam"}, [R, R, R], 1),
-    ({"DOT": "452 4.3.1 full"}, [L, L, L], 1),
-    ({"DOT": "!drop"}, [L, L, L], 1),
-    ({"DOT": "!hang"}, [L, L, L], 1),
-    ({"DOT": "!garbage"}, [L, L, L], 1),
-    ({"DOT": "!huge"}, [L, L, L], 1),
-    ({"DOT": "!drip"}, [L, L, L], 1),
-    ({"DOT": "354 odd"}, [L, L, L], 1),
-    ({"DOT": "600 odd"}, [L, L, L], 1),
+    ({"DOT": "452 4.3.1 full"}, [U, U, U], 1),
+    ({"DOT": "!drop"}, [U, T, T], 1),
+    ({"DOT": "!hang"}, [U, T, T], 1),
+    ({"DOT": "!garbage"}, [U, T, T], 1),
+    ({"DOT": "!huge"}, [U, T, T], 1),
+    ({"DOT": "!drip"}, [U, T, T], 1),
+    ({"DOT": "354 odd"}, [U, T, T], 1),
+    ({"DOT": "600 odd"}, [U, T, T], 1),
 ]
 
 
@@ -119,7 +119,7 @@ def test_fault(script: dict[str, Any], wanted: list[Sent], connections: int, pip
 def test_lost_250_is_tried_again_with_the_same_octets() -> None:
     with FaultyRelay({"DOT": "!keep-drop"}) as relay:
         sender = SmtpSender(options(relay))
-        assert [each.sent for each in sender.send([mail(1), mail(2)])] == [L, L]
+        assert [each.sent for each in sender.send([mail(1), mail(2)])] == [U, T]
         relay.script.clear()
         assert [each.sent for each in sender.send([mail(1), mail(2)])] == [D, D]
     assert [each.data for each in relay.taken] == [DATA] * 3
@@ -131,7 +131,7 @@ def test_a_mail_is_never_sent_twice_in_one_batch_when_its_250_was_lost_on_a_used
 
     with FaultyRelay({"DOT": second}) as relay:
         results = SmtpSender(options(relay)).send([mail(1), mail(2, "c@x.example"), mail(3)])
-    assert [each.sent for each in results] == [D, L, L]
+    assert [each.sent for each in results] == [D, U, T]
     assert [each.recipient for each in relay.taken] == ["a@x.example", "c@x.example"]
 
 
@@ -200,7 +200,7 @@ def test_no_relay_at_all() -> None:
         port = unused.getsockname()[1]
     for host in ("127.0.0.1", "no-such-host.invalid", "a..b", "x" * 300):
         results = SmtpSender(Relay(host=host, port=port, tls="none", timeout=1)).send([mail(1), mail(2)])
-        assert [each.sent for each in results] == [L, L]
+        assert [each.sent for each in results] == [T, T]
         assert results[0].reply
 
 
@@ -243,11 +243,11 @@ def test_smtputf8_and_8bitmime_are_said_only_when_needed() -> None:
 
 TLS_CASES: list[tuple[str, bool, Callable[[dict[str, Any]], None], Sent]] = [
     ("starttls", True, lambda given: None, D),
-    ("starttls", True, lambda given: given.update(ca_file=None), L),
-    ("starttls", True, lambda given: given.update(host="localhost"), L),
-    ("starttls", False, lambda given: None, L),
+    ("starttls", True, lambda given: given.update(ca_file=None), T),
+    ("starttls", True, lambda given: given.update(host="localhost"), T),
+    ("starttls", False, lambda given: None, T),
     ("tls", True, lambda given: None, D),
-    ("tls", True, lambda given: given.update(ca_file=None), L),
+    ("tls", True, lambda given: given.update(ca_file=None), T),
 ]
 
 
@@ -268,14 +268,14 @@ def test_text_after_starttls_is_not_believed(tmp_path: Path) -> None:
     pair = make_certificate(tmp_path, "relay.test")
     with FaultyRelay({"STARTTLS": "220 go\r\n250 injected"}, ("STARTTLS",), pair) as relay:
         result = SmtpSender(options(relay, tls="starttls", ca_file=pair[0])).send([mail()])
-    assert result[0].sent is L
+    assert result[0].sent is T
     assert "clear" in result[0].reply
 
 
 def test_a_wrong_password_is_not_the_recipients_fault() -> None:
     with FaultyRelay({"AUTH": "535 5.7.8 wrong"}, ("AUTH PLAIN",)) as relay:
         results = SmtpSender(options(relay, user="u", password="p")).send([mail(1), mail(2)])
-    assert [each.sent for each in results] == [L, L]
+    assert [each.sent for each in results] == [T, T]
     assert relay.connections == 1
 
 

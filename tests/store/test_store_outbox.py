@@ -10,6 +10,7 @@ import pytest
 
 from gateway.model import SendResult, Sent
 from gateway.options import Retry
+from gateway.store import outbox
 from gateway.store.blobs import FILE_FROM
 from gateway.store.store import Store
 from tests.store.desk import ANNA, NOW, commit, make_ticket, notice, opened
@@ -156,3 +157,114 @@ def test_a_body_that_cannot_be_read_fails_alone(tmp_path: Path) -> None:
         next(path for path in (tmp_path / "blobs").rglob("*") if path.is_file()).unlink()
         assert claimed(store) == ids[1:]
         assert [one.outbox_id for one in store.failed_untold()] == ids[:1]
+
+
+# --- mail that waits for what is not its own fault ---
+
+
+def state_of(store: Store, number: int) -> tuple[str, int, str]:
+    (row,) = [row for shown in (store.ticket(1),) if shown for row in shown["outbox"] if row["id"] == number]
+    return row["state"], row["attempts"], row["reply"]
+
+
+def test_trouble_with_the_relay_is_no_try_and_moves_nothing(tmp_path: Path) -> None:
+    with opened(tmp_path) as store:
+        make_ticket(store, 1)
+        (number,) = queue(store, notice(1, "c"))
+        for minutes in range(60):
+            now = NOW + timedelta(minutes=minutes)
+            assert claimed(store, now) == [number]
+            assert mark(store, [number], Sent.TROUBLE, now) == []
+        assert state_of(store, number) == ("waiting", 0, "some reply")
+        assert kinds(store) == []
+        mark(store, [number], Sent.UNCLEAR, NOW)
+        assert state_of(store, number)[:2] == ("waiting", 1)
+        assert store.next_due(NOW) == NOW + timedelta(minutes=1)
+        over = NOW + timedelta(seconds=RETRY.give_up)
+        assert mark(store, [number], Sent.TROUBLE, over) == [number]  # five days are five days
+        assert kinds(store) == ["undelivered"]
+
+
+def test_what_waited_five_days_for_the_relay_is_given_up_and_nothing_else(tmp_path: Path) -> None:
+    with opened(tmp_path) as store:
+        make_ticket(store, 1)
+        old = queue(store, *(notice(1, f"a{n}", f"{n}@x") for n in range(250)), at=NOW - timedelta(days=6))
+        young = queue(store, notice(1, "b", "b@x"), at=NOW - timedelta(days=4))
+        over = NOW - timedelta(days=5)
+        found = [store.give_up(over, NOW, "no connection").result(10) for _ in range(4)]
+        assert [len(ids) for ids in found] == [100, 100, 50, 0]
+        assert sorted(number for ids in found for number in ids) == old
+        assert claimed(store) == young
+        pages = [store.failed_untold(0), store.failed_untold(old[99]), store.failed_untold(old[199])]
+        assert [one.outbox_id for page in pages for one in page] == old
+        assert {one.reply for page in pages for one in page} == {"no connection"}
+        assert kinds(store) == ["undelivered"] * 250
+
+
+def test_what_is_put_off_comes_again_at_its_time_with_what_is_behind_it(tmp_path: Path) -> None:
+    with opened(tmp_path) as store:
+        make_ticket(store, 1)
+        make_ticket(store, 2)
+        first, second, other, elsewhere = queue(
+            store, notice(1, "a"), notice(1, "b"), notice(1, "c", "ben@x"), notice(2, "d")
+        )
+        assert claimed(store) == [first, other, elsewhere]
+        later = NOW + timedelta(seconds=30)
+        store.put_off({first: later, other: NOW}).result(10)
+        assert claimed(store) == [other]
+        assert claimed(store, later - timedelta(microseconds=1)) == []
+        assert store.next_due(NOW) == later
+        assert claimed(store, later) == [first]
+        assert state_of(store, first)[:2] == ("waiting", 0)
+        mark(store, [first], Sent.DELIVERED, later)
+        assert claimed(store, later) == [second]
+        mark(store, [second], Sent.DELIVERED, later)
+        store.put_off({second: later}).result(10)  # it is out: it stays out
+        assert claimed(store, later + timedelta(days=1)) == []
+
+
+def test_a_claim_is_bounded_in_octets(tmp_path: Path) -> None:
+    with opened(tmp_path) as store:
+        make_ticket(store, 1)
+        sizes = [20, 7, 7, 1, 7]
+        ids = queue(
+            store, *(notice(1, f"{n}", f"{n}@x", body=bytes([n]) * (size << 20)) for n, size in enumerate(sizes))
+        )
+        assert [claimed(store), claimed(store), claimed(store)] == [ids[:1], ids[1:4], ids[4:]]
+
+
+def test_a_claim_costs_the_same_however_long_the_queue_is(tmp_path: Path) -> None:
+    """Measured in steps of SQLite's machine: no clock, no luck."""
+    costs = [_claim_costs(tmp_path / str(size), size) for size in (100, 3000)]
+    assert all(many <= 1.3 * few + 200 for few, many in zip(*costs, strict=True)), costs
+
+
+def _claim_costs(folder: Path, tickets: int) -> list[int]:
+    """With everything due; with the first mail of each ticket put off; with all but the last refused for now."""
+    folder.mkdir()
+    with opened(folder) as store:
+        make_ticket(store, 1)
+        mails = [notice(1, f"{n}-{turn}", f"{n}@x") for n in range(tickets) for turn in range(3)]
+        ids = queue(store, *mails)
+        costs = [_steps(store)]
+        store.put_off(dict.fromkeys(ids[: 3 * tickets - 30 : 3], NOW + timedelta(hours=1))).result(60)
+        costs.append(_steps(store))
+        mark(store, ids[3 * tickets - 30 :: 3], Sent.LATER)
+        costs.append(_steps(store))
+        return costs
+
+
+def _steps(store: Store) -> int:
+    counted = [0]
+
+    def step() -> int:
+        counted[0] += 1
+        return 0
+
+    with store._parts.read() as connection:
+        raw = connection.connection.driver_connection
+        assert raw is not None
+        raw.set_progress_handler(step, 1)
+        outbox.due_ids(connection, NOW, frozenset(), 20)
+        raw.set_progress_handler(None, 0)
+    return counted[0]
