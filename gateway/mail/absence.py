@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from gateway.mail.auto_phrases import ABSENCE_WORDS, LIKELY_PREFIXES, PLAIN_PREFIXES, WEAK_PREFIXES
 from gateway.mail.marks import Marks
 from gateway.mail.phrases import REPLY_PREFIXES
@@ -12,6 +10,8 @@ from gateway.model import Message
 
 _MARKS = ":-–—.。]】)"
 _ENDS = _MARKS + "!！,，(（[【 "
+_LIKELY = (*PLAIN_PREFIXES, *LIKELY_PREFIXES)
+_PREFIXES = (*_LIKELY, *WEAK_PREFIXES)
 _BODY = 600  # characters; absence notes say it at once
 
 
@@ -29,16 +29,17 @@ def absence(message: Message, marks: Marks) -> str:
     head, colon, _ = subject.partition(":")
     if colon and head.strip("[]【】() ") in PLAIN_PREFIXES:
         return f"subject begins {head.strip()!r}"
-    words = _opening(message)
     if marks.automatic:
-        return _marked(subject, words, marks)
-    found = _begins(subject, (*PLAIN_PREFIXES, *LIKELY_PREFIXES, *WEAK_PREFIXES), _MARKS)
-    asks = "?" in subject or any(mark in message.text[:_BODY] for mark in "?？")
-    return f"subject begins {found!r}, and {words}" if found and words and not asks else ""
+        return _marked(subject, _opening(message), marks)
+    found = _begins(subject, _PREFIXES, _MARKS)
+    if not found or "?" in subject or any(mark in message.text[:_BODY] for mark in "?？"):
+        return ""
+    words = _opening(message)
+    return f"subject begins {found!r}, and {words}" if words else ""
 
 
 def _marked(subject: str, words: str, marks: Marks) -> str:
-    found = _begins(subject, (*PLAIN_PREFIXES, *LIKELY_PREFIXES), _ENDS)
+    found = _begins(subject, _LIKELY, _ENDS)
     if found and not marks.bulk:
         return f"subject begins {found!r}, and {marks.automatic}"
     answer = marks.replied or ("null reverse-path" if marks.null_sender else "")
@@ -48,9 +49,11 @@ def _marked(subject: str, words: str, marks: Marks) -> str:
     return f"{answer}, and {words}" if answer and words else ""
 
 
-def _begins(subject: str, phrases: Iterable[str], ends: str) -> str:
+def _begins(subject: str, phrases: tuple[str, ...], ends: str) -> str:
     """The phrase that a subject is, or begins with before one of `ends`."""
     text = subject.strip("[]【】<>* ")
+    if not text.startswith(phrases):
+        return ""
     for phrase in phrases:
         if text.startswith(phrase) and (len(text) == len(phrase) or text[len(phrase) :].strip()[:1] in ends):
             return phrase

@@ -21,6 +21,9 @@ _ADDR_SPEC = re.compile(rf"(?=[^@]{{1,64}}@[^@]{{1,253}}\Z)[{_ATEXT}]+(?:\.[{_AT
 _WORD = re.compile(rf'[ \t]*(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<atom>[{_ATEXT}.\x80-\U0010ffff]+))')
 _ANGLE = re.compile(r"[ \t]*<([^<>]*)>[ \t]*\Z")
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+# words, and an address that holds nothing but letters, digits, dots, hyphens: no two readers differ on it
+_SURE = rf"[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*@{_LABEL}(?:\.{_LABEL})+"
+_UNDOUBTED = re.compile(rf"{_SURE}|(?:[A-Za-z0-9=?_+/-]+(?: [A-Za-z0-9=?_+/-]+)* )?<{_SURE}>")
 _FOLD = re.compile(rb"\r?\n(?=[ \t]+[^ \t\r\n])")
 _LOOSE_FOLD = re.compile(r"\r?\n(?=[ \t])")
 
@@ -87,6 +90,8 @@ def _one_mailbox(text: str) -> tuple[str, str, str]:
 
 
 def _all_agree(text: str, address: str) -> bool:
+    if _UNDOUBTED.fullmatch(text):  # the other two readers take ten times as long for it
+        return True
     try:
         stdlib = [found for _, found in getaddresses([text]) if found]
         parser = [found for _, found in get_addresses(text) if found]

@@ -62,6 +62,7 @@ _GUESSES = (
 _NOT_LABEL = re.compile(r"[^a-z0-9]+")
 
 
+@lru_cache(maxsize=256)
 def _codecs(declared: str) -> tuple[str, ...]:
     if not declared or len(declared) > 40 or not declared.isascii():
         return ()
@@ -77,7 +78,7 @@ def decode(octets: bytes, declared: str) -> tuple[str, int]:
     """
     if octets[:3] == b"\xef\xbb\xbf":
         octets = octets[3:]
-    codecs = _codecs(declared)
+    codecs = _codecs(declared) if declared else ()
     if codecs and (codecs[0] in _SEVEN_BIT or codecs[0].startswith(("utf-16", "utf-32"))):
         text = _strict(octets, codecs) or _damaged(octets, codecs[:1])
         if text is not None:

@@ -24,7 +24,7 @@ _LINE_ENDS = re.compile("\r\n?|[\x0b\x0c\x85\u2028\u2029]")
 
 def few_marks(text: str) -> str:
     """Runs of combining marks cut to 32: normalising a longer run costs quadratic time."""
-    if text.isascii():
+    if len(text) <= 32 or text.isascii():
         return text
     return _MARKS.sub(lambda run: run.group()[:32], text)
 
@@ -48,8 +48,10 @@ def one_line(text: str, limit: int) -> str:
 
 def many_lines(text: str, limit: int) -> str:
     """Body text of at most `limit` octets in UTF-8, lines ended by LF alone, no controls but TAB."""
-    text = _LINE_ENDS.sub("\n", text)
-    return cut(few_marks(_BODY_CONTROLS.sub("", text)), limit)
+    text = text.replace("\r\n", "\n")
+    if not text.replace("\n", "").replace("\t", "").isprintable():  # quicker than looking for each
+        text = _BODY_CONTROLS.sub("", _LINE_ENDS.sub("\n", text))
+    return cut(few_marks(text), limit)
 
 
 def cut(text: str, limit: int) -> str:

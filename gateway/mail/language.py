@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from itertools import pairwise
+from functools import lru_cache
+from itertools import compress, pairwise
 
 from gateway.mail.stop_words import ENGLISH, OTHERS, VIETNAMESE, VIETNAMESE_PAIRS
 
@@ -14,12 +15,12 @@ _MOST_WORDS = 150
 _SKIPPED = re.compile(r"https?://\S{1,2000}|www\.\S{1,2000}|[^\s<>@]{1,64}@[^\s<>@]{1,255}")
 _WORDS = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)?")
 _MARKS = re.compile(r"[\u0300-\u036f]+")
-_LETTERS = re.compile(r"[^\W\d_]+")
-_HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff]+")
-_KANA = re.compile(r"[\u3041-\u30fa\u30fd-\u30ff]+")  # without the dot and the dash that Chinese uses too
-_HANGUL = re.compile(r"[\u1100-\u11ff\uac00-\ud7a3]+")
-_LATIN = re.compile(r"[A-Za-z\u00aa-\u024f\u1e00-\u1eff]+")
+_LETTER = re.compile(r"[^\W\d_]")
+_LATIN = re.compile(r"[A-Za-z\u00aa-\u024f\u1e00-\u1eff]")
 _VIETNAMESE = re.compile(r"[ơưƠƯ\u1ea0-\u1ef9]")  # hardly any other language writes these
+_HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff]")
+_KANA = re.compile(r"[\u3041-\u30fa\u30fd-\u30ff]")  # without the dot and the dash that Chinese uses too
+_HANGUL = re.compile(r"[\u1100-\u11ff\uac00-\ud7a3]")
 _HAN_WORTH = 3  # one Chinese character says about as much as three Latin letters
 
 
@@ -30,25 +31,33 @@ def guess(text: str) -> str:
         sample = _SKIPPED.sub(" ", sample)
     if not sample.isascii():
         sample = unicodedata.normalize("NFC", sample)
-    letters, latin, han = _count(_LETTERS, sample), _count(_LATIN, sample), _count(_HAN, sample)
-    kana, hangul = (0, 0) if sample.isascii() else (_count(_KANA, sample), _count(_HANGUL, sample))
+    if not sample:
+        return ""
+    letters, latin, marked, han, kana, hangul = _counts(sample)
     if kana + hangul > 1 and (kana * 10 > han or hangul * 3 > latin):
         return ""
     if han >= 2 and han * _HAN_WORTH >= latin:
         return "zh"
     if latin * 2 < letters or latin < 2:
         return ""
-    return _latin(sample, latin)
-
-
-def _count(form: re.Pattern[str], sample: str) -> int:
-    return sum(map(len, form.findall(sample)))
-
-
-def _latin(sample: str, letters: int) -> str:
-    marked = len(_VIETNAMESE.findall(sample))
-    if marked and marked * 40 >= letters:
+    if marked and marked * 40 >= latin:
         return "vi"
+    return _latin(sample)
+
+
+def _counts(sample: str) -> list[int]:
+    """How many characters of a sample, which has some, are of each of the kinds that `_kinds` names."""
+    found = Counter(sample)
+    kinds = zip(*map(_kinds, found), strict=True)
+    return [sum(compress(found.values(), those)) for those in kinds]
+
+
+@lru_cache(maxsize=8192)
+def _kinds(character: str) -> tuple[bool, ...]:
+    return tuple(form.match(character) is not None for form in (_LETTER, _LATIN, _VIETNAMESE, _HAN, _KANA, _HANGUL))
+
+
+def _latin(sample: str) -> str:
     words = _WORDS.findall(_fold(sample))[:_MOST_WORDS]
     if not words:
         return ""

@@ -29,7 +29,7 @@ _REPLIED: frozenset[str] = frozenset(
     {
         *("x-autoreply", "x-autorespond", "x-autoreply-from", "x-auto-reply", "x-mail-autoreply", "x-autoresponder"),
         *("x-autoreply-domain", "x-autorespond-domain", "x-mdaemon-auto-reply", "x-vacation"),
-        *("x-amazon-auto-reply"),
+        "x-amazon-auto-reply",
     }
 )
 # any of these: automatic, and no answer

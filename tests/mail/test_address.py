@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from email.utils import getaddresses
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from mailparser.utils import get_addresses
 
-from gateway.mail.address import is_null_sender, parse_author, parse_mailboxes, valid_address
+from gateway.mail.address import _UNDOUBTED, is_null_sender, parse_author, parse_mailboxes, valid_address
 from gateway.model import Mailbox
 
 ACCEPTED = [
@@ -135,3 +137,19 @@ def test_invalid_address(address: str) -> None:
 )
 def test_null_sender(mail_from: str | None, null: bool) -> None:
     assert is_null_sender(mail_from) is null
+
+
+_WORD = st.text("AZaz09=?_+/-", min_size=1, max_size=8) | st.sampled_from(
+    ["=?utf-8?B?PHhAeS56Pg==?=", "=?utf-8?q?x=40y=2Ez?=", "=?", "?=", "=?utf-8?q?a_=3C=40?="]
+)
+_SPEC = st.from_regex(
+    r"[AZaz09_+-]{1,4}(\.[AZaz09_+-]{1,4}){0,2}@[az09]x?-?[az09](\.[az09]-?[az09]){1,2}", fullmatch=True
+)
+
+
+@given(st.lists(_WORD, max_size=4), _SPEC, st.booleans())
+def test_all_readers_agree_on_what_is_not_doubted(words: list[str], spec: str, bare: bool) -> None:
+    text = spec if bare else " ".join([*words, f"<{spec}>"])
+    if _UNDOUBTED.fullmatch(text):
+        assert [found for _, found in getaddresses([text]) if found] == [spec]
+        assert [found for _, found in get_addresses(text) if found] == [spec]

@@ -65,6 +65,8 @@ HEADERS = [
     ((("X-Auto-Response-Suppress", "DR, OOF, AutoReply"),), MACHINE),
     ((("X-Auto-Response-Suppress", "DR, RN, NRN"),), PERSON),
     ((("X-Autoreply", "yes"),), AUTO_WORK),
+    ((("X-Amazon-Auto-Reply", "true"),), AUTO_WORK),
+    ((("X", "yes"),), PERSON),
     ((("X-Autorespond", ""),), AUTO_WORK),
     ((("X-Autoreply", "no"),), PERSON),
     ((("X-FC-Machinegenerated", "true"),), MACHINE),
