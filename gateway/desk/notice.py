@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 from gateway.desk import say
 from gateway.desk.case import Case, DeskContext
@@ -27,6 +28,7 @@ def cut_line(language: str) -> str:
     return _CUT.get(language, _CUT["en"])
 
 
+@lru_cache(maxsize=256)  # every notice of a ticket asks for it
 def bare_subject(subject: str, prefix: str) -> str:
     """A subject without reply marks, and without our tag and cut mark, which only we may write."""
     text = re.sub(rf"\[?\b{re.escape(prefix)}-[0-9]{{1,12}}\b\]?", " ", subject)

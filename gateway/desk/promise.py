@@ -30,6 +30,11 @@ def office_hours(department: Department) -> OfficeHours:
     return OfficeHours(department.timezone, department.hours, department.holidays)
 
 
+@lru_cache(maxsize=256)
+def _hours_said(department: Department, language: str) -> str:
+    return say.hours(department.hours, language)
+
+
 def first_response(
     rulebook: Rulebook, department: Department, priority: str, opened: datetime, language: str
 ) -> Promise:
@@ -42,6 +47,6 @@ def first_response(
         due=at,
         words=say.duration(seconds, language, working),
         due_words=say.instant(at, department.timezone, language),
-        hours=say.hours(department.hours, language) if working else "",
+        hours=_hours_said(department, language) if working else "",
         urgent=priority == "critical",
     )

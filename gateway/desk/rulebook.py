@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from gateway.desk.conditions import Compiler, Test, Texts
 from gateway.desk.departments import NORMAL, Agent, Department, departments_of, doors_of
@@ -77,6 +78,10 @@ class Rulebook:
 
     def all_addresses(self) -> frozenset[str]:
         """Our own addresses, departments' and general, lower case."""
+        return self._ours
+
+    @cached_property
+    def _ours(self) -> frozenset[str]:
         return frozenset(self._doors)
 
     def first_response(self, department: str, priority: str) -> tuple[int, str]:

@@ -87,7 +87,10 @@ def decide_thought(
 
 def case_of(thought: Thought, facts: Sequence[Facts], current: Current, now: datetime, next_number: int) -> Case:
     """What is decided upon."""
-    known = {door: replace(f, next_number=next_number) for door, f in zip(thought.doors, facts, strict=True)}
+    known = {
+        door: f if f.next_number == next_number else replace(f, next_number=next_number)
+        for door, f in zip(thought.doors, facts, strict=True)
+    }
     return Case(thought.intake, thought.reading, thought.doors, known, now, _agent_words(thought, current))
 
 
