@@ -17,6 +17,7 @@ need libc6-dev gcc
 need openssl openssl
 need swaks swaks
 need systemd systemd-analyze
+compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || need postgresql initdb # Debian keeps it out of the PATH
 need gcc gcc # tests/faults/power_cut.c
 [ -e /usr/include/stdlib.h ] || missing+=(libc6-dev)
 

@@ -147,10 +147,10 @@ def status(config: Path, as_json: bool) -> None:
 
 def _status_on_disk(config: Path) -> dict[str, Any]:
     """What the store says while no daemon runs; nothing, where there is no store yet."""
-    from gateway.store.database import database_path
+    from gateway.store.database import is_there
 
     settings = _settings(config)
-    return dict(_store(settings).status()) if database_path(settings.database_url).exists() else {}
+    return dict(_store(settings).status()) if is_there(settings.database_url) else {}
 
 
 @main.command()

@@ -36,7 +36,7 @@ from gateway.mail.token import bare_address
 from gateway.model import Received, Source
 from gateway.options import Listen
 from gateway.settings import Settings, verify_password
-from gateway.store.database import database_path
+from gateway.store.database import folders
 from gateway.store.errors import StoreBroken
 
 STOP = 24.0  # seconds from the signal to the end, at most, a few more for what the disk does
@@ -100,7 +100,7 @@ class Daemon:
         self._deadline = 0.0
         self._status = 0
         self._disk_checked, self._disk_reason = 0.0, ""
-        self._folders = {settings.state_dir, database_path(settings.database_url).parent}
+        self._folders = {settings.state_dir} | folders(settings.database_url)
 
     # --- what the edges are given ---
 

@@ -11,6 +11,7 @@ import pytest
 from tests.servers import MissingServer
 from tests.servers.dovecot import Dovecot
 from tests.servers.postfix import NeedsRoot, Postfix
+from tests.servers.postgres import Postgres
 
 
 @pytest.fixture(scope="session")
@@ -52,3 +53,13 @@ def postfix() -> Iterator[Callable[..., Postfix]]:
 def shared_dovecot(dovecot: Callable[..., Dovecot]) -> Dovecot:
     """One server for all tests that leave it as it is; each takes a `fresh_user()`."""
     return dovecot()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """One server for all tests of a process; each takes a database of its own. Its lack is a failure, never a skip."""
+    try:
+        with Postgres() as running:
+            yield running
+    except MissingServer as error:
+        pytest.fail(str(error), pytrace=False)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sqlalchemy.engine import make_url
 
 from gateway.options import Caps, Desk, ReadLimits, Retry
 from gateway.settings import (
@@ -161,7 +162,17 @@ WRONG = [
     (DESK, "relay: {host: h, password: {fil: x}}\n", "3:28: relay.password: a secret is text, {file: path}"),
     (DESK, "relay: {host: h, tls: ssl}\n", "3:23: relay.tls: must be one of starttls, tls, none, got 'ssl'"),
     (DESK, "imap: [{name: a, host: h, user: u, address: a@b}]\n", "imap[a]: the key 'password' is missing"),
-    (DESK, "database_url: postgresql://u:hunter2@db/x\n", "3:15: database_url: must be a SQLite file such as"),
+    (DESK, "database_url: mysql://u:hunter2@db/x\n", "3:15: database_url: must be a SQLite file such as"),
+    (DESK, "database_url: postgresql://u:hunter2@db\n", "3:15: database_url: names no database"),
+    (DESK, "database_url: postgresql://u:hunter2@db:x/y\n", "3:15: database_url: is no address"),
+    (DESK, "database_url: postgresql://db/y\n", "3:15: database_url: names no user"),
+    (DESK, "database_url: 'postgresql://u:hunter2#@db/y'\n", "3:15: database_url: "),
+    (DESK, "database_password: hunter2\n", "3:20: database_password: a SQLite file has no password"),
+    (
+        DESK,
+        "database_url: postgresql://u:hunter2@db/x\ndatabase_password: hunter2\n",
+        "4:20: database_password: database_url has a password already",
+    ),
     (DESK, "database_url: 'sqlite:///:memory:'\n", "3:15: database_url: must be a SQLite file such as"),
     (DESK, "clock_start: 2026-11-23\n", "3:14: clock_start: must be an instant such as"),
     (DESK, "log_level: loud\n", "3:12: log_level: must be one of debug, info, warning, error, got 'loud'"),
@@ -171,11 +182,38 @@ WRONG = [
 ]
 
 
+@pytest.mark.parametrize(
+    ("written", "url"),
+    [
+        ("database_url: postgresql://u:hunter2@db:5433/x?sslmode=verify-full", ""),
+        ("database_url: postgresql:///x?host=/run/postgresql&user=u", ""),
+        (
+            "database_url: postgresql://u@db/x\ndatabase_password: {file: secret}",
+            "postgresql://u:p%40%2F%3A%25%23@db/x",
+        ),
+        (
+            "database_url: postgresql:///x?host=/run/postgresql&user=u\ndatabase_password: {file: secret}",
+            "postgresql:///x?host=/run/postgresql&user=u&password=p%40%2F%3A%25%23",
+        ),
+    ],
+)
+def test_the_address_of_a_server(tmp_path: Path, written: str, url: str) -> None:
+    """The password is quoted into it, also for commands that look up no other secret, and is not shown."""
+    (tmp_path / "secret").write_text("p@/:%#\n")
+    (tmp_path / "gateway.yaml").write_text(f"{DESK}{written}\n", "utf-8")
+    found = read_settings(tmp_path / "gateway.yaml", {}, passwords=False)
+    assert found.database_url == (url or written.partition(": ")[2])
+    assert make_url(found.database_url).database == "x"
+    assert "hunter2" not in repr(found)
+    assert "p%40" not in repr(found)
+
+
 @pytest.mark.parametrize(("base", "more", "words"), WRONG)
 def test_errors(tmp_path: Path, base: str, more: str, words: str) -> None:
     with pytest.raises(SettingsError) as caught:
         read(tmp_path, more, base=base)
     assert words in str(caught.value)
+    assert "hunter2" not in str(caught.value)
     for problem in caught.value.problems:
         assert problem.file
         assert problem.message

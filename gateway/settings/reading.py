@@ -10,6 +10,7 @@ from typing import Any, TypeVar, get_args, get_type_hints
 
 from gateway.keyring import SCRYPT, SettingsError
 from gateway.options import Caps, Desk, ImapMailbox, Listen, ReadLimits, Relay, Retry
+from gateway.settings.address import has_password, with_password, wrong_address
 from gateway.settings.shape import SecretPlace, SettingsFile
 from gateway.strictyaml import Node, Problem, StrictYamlError, decode, load, quoted, validate
 from gateway.strictyaml import Path as Steps
@@ -128,12 +129,32 @@ class _Reader:
         return made
 
     def database(self, state: Path) -> str:
-        """The address with an absolute path."""
+        """The address with an absolute path, or with the password in it."""
         url = self.written.database_url or f"sqlite:///{state / 'gateway.sqlite'}"
         scheme, slashes, name = url.partition(":///")
+        if url.startswith("postgresql://"):
+            return self.server(url)
         if scheme != "sqlite" or not name or name == ":memory:":
-            self.complain(("database_url",), "must be a SQLite file such as sqlite:////var/lib/gateway/gateway.sqlite")
+            self.complain(
+                ("database_url",),
+                "must be a SQLite file such as sqlite:////var/lib/gateway/gateway.sqlite"
+                " or a PostgreSQL database such as postgresql://gateway@db.example/gateway",
+            )
+        elif self.written.database_password:
+            self.complain(("database_password",), "a SQLite file has no password")
         return f"{scheme}{slashes}{self.base / name}"
+
+    def server(self, url: str) -> str:
+        """A PostgreSQL address. It is never shown: it may hold a password."""
+        wrong = wrong_address(url)
+        if wrong:
+            self.complain(("database_url",), wrong)
+        if not self.written.database_password:
+            return url
+        if has_password(url):
+            self.complain(("database_password",), "database_url has a password already")
+        secret = self.secret(self.written.database_password, ("database_password",), always=True)
+        return url if wrong else with_password(url, secret)
 
     def complain(self, path: Steps, message: str) -> None:
         self.problems.append(self.node.problem(path, message))
@@ -161,10 +182,11 @@ class _Reader:
             written = written.model_copy(update={"auth": True})
         return self.section(Listen, written, (name,))
 
-    def secret(self, value: str | SecretPlace, path: Steps) -> str:
+    def secret(self, value: str | SecretPlace, path: Steps, *, always: bool = False) -> str:
+        """`always`: commands that neither poll nor send need it too."""
         if isinstance(value, str):
             return value
-        if not self.passwords:
+        if not self.passwords and not always:
             return ""
         if value.env is not None:
             if value.env not in self.environ:

@@ -149,6 +149,7 @@ _TOP: dict[str, Any] = {
     "state_dir": (Text, ...),
     "desk": (_DESK, ...),
     "database_url": (Text, ""),
+    "database_password": (Secret, ""),
     "rules_dir": (Text, "rules"),
     "templates_dir": (Text | None, None),
     "smtp": (_LISTEN | None, None),

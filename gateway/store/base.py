@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -15,8 +14,8 @@ from sqlalchemy.engine import Connection, Engine
 from gateway.store import commit, ledger, outbox, outbox_wait, queue, rulebooks
 from gateway.store.blobs import Blobs
 from gateway.store.claims import Claims
+from gateway.store.engine import Database
 from gateway.store.errors import StoreUnavailable, store_error
-from gateway.store.lock import FileLock
 from gateway.store.writer import GroupCommit, Handler
 
 # the order within one transaction
@@ -40,15 +39,20 @@ HANDLERS: dict[str, Handler] = {
 class Parts:
     """The opened store. `writer` None: for reading only."""
 
-    path: Path
+    database: Database
     blobs: Blobs
-    readers: Engine
-    engine: Engine | None = None
     writer: GroupCommit | None = None
-    lock: FileLock | None = None
     reading: Claims = field(default_factory=Claims)
     sending: Claims = field(default_factory=Claims)
     packers: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(2, "store-pack"))
+
+    @property
+    def readers(self) -> Engine:
+        return self.database.readers
+
+    @property
+    def engine(self) -> Engine | None:
+        return self.database.writer
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -96,8 +100,4 @@ class Parts:
         self.packers.shutdown(wait=True)
         if self.writer is not None:
             self.writer.close()
-        self.readers.dispose()
-        if self.engine is not None:
-            self.engine.dispose()
-        if self.lock is not None:
-            self.lock.close()
+        self.database.close()

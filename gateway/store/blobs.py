@@ -44,15 +44,22 @@ class Packed:
 
 
 class Blobs:
-    """The folder of large ones: `<folder>/aa/<sha256>`, made by temporary file, fsync, rename, fsync of the folder."""
+    """The folder of large ones: `<folder>/aa/<sha256>`, made by temporary file, fsync, rename, fsync of the folder.
 
-    def __init__(self, folder: Path) -> None:
+    `folder` None: large ones are in the database too, where several machines find them.
+    """
+
+    def __init__(self, folder: Path | None) -> None:
+        self._files = folder is not None
+        folder = folder or Path(os.devnull)
         self._folder = folder
         self._scratch = folder / "tmp"
         self._certain = set[Path]()  # inner folders that this process has seen on disk
 
     def prepare(self) -> None:
         """Makes the folder and removes what a killed run left half-written."""
+        if not self._files:
+            return
         make_folder(self._folder)
         make_folder(self._scratch)
         for left in self._scratch.iterdir():
@@ -67,7 +74,7 @@ class Blobs:
         sha256 = hashlib.sha256(raw).digest()
         squeezed = _squeezed(raw)
         codec, content = ("zlib", squeezed) if len(squeezed) < len(raw) else ("raw", raw)
-        if len(raw) <= FILE_FROM:
+        if len(raw) <= FILE_FROM or not self._files:
             return Packed(sha256, len(raw), codec, content)
         try:
             self._write(self.path(sha256), content)
@@ -81,7 +88,7 @@ class Blobs:
         try:
             kept = self.path(sha256).read_bytes() if content is None else content
             raw = zlib.decompress(kept) if codec == "zlib" else kept
-        except (FileNotFoundError, zlib.error) as error:
+        except (FileNotFoundError, NotADirectoryError, zlib.error) as error:
             raise BlobDamaged(f"{sha256.hex()}: {error}") from error
         except OSError as error:
             raise store_error(error) from error
@@ -109,9 +116,10 @@ class Blobs:
 
 
 def put(connection: Connection, packed: Sequence[Packed]) -> None:
-    """Writes the rows that are not there yet."""
+    """Writes the rows that are not there yet, in an order of their own: two daemons that have the same cannot wait for
+    each other."""
     rows = {p.sha256: {"sha256": p.sha256, "size": p.size, "codec": p.codec, "content": p.content} for p in packed}
-    upsert(connection, schema.blob, or_nothing, list(rows.values()))
+    upsert(connection, schema.blob, or_nothing, [rows[sha256] for sha256 in sorted(rows)])
 
 
 def damaged_files(connection: Connection, blobs: Blobs) -> list[str]:

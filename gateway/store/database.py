@@ -1,116 +1,52 @@
-"""Engines, their pragmas, and the schema's revision (RELIABILITY F18, ECOSYSTEM 5 and findings 3–4)."""
+"""Which engine a URL means, and the schema's revision."""
 
 from __future__ import annotations
 
 import sqlite3
 from pathlib import Path
-from typing import Any
+from types import ModuleType
 
 import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
-from alembic.util.exc import CommandError
-from sqlalchemy.engine import Connection, Engine, make_url
-from sqlalchemy.pool import QueuePool
 
-from gateway.store.errors import StoreBroken, StoreUnavailable, StoreVersion, store_error
-from gateway.store.folders import make_folder
-from gateway.store.lock import FileLock
+from gateway.store import sqlite
+from gateway.store.engine import Database
+from gateway.store.errors import StoreUnfit, StoreVersion, store_error
 from gateway.store.schema import KNOWN_REVISIONS, REVISION
 
-BUSY_MS = 10_000
-WAL_PAGES = 10_000  # PERFORMANCE 2c: p99 1.3 ms instead of 5.8
-READERS = 8
+DRIVER = "PostgreSQL needs its driver: pip install 'mail-ticket-gateway[postgres]' (or: pip install 'psycopg[binary]')"
 
 
-def database_path(url: str) -> Path:
-    """The file behind an `sqlite:///` URL; ValueError for anything else."""
-    parsed = make_url(url)
-    if parsed.get_backend_name() != "sqlite" or not parsed.database or parsed.database == ":memory:":
-        raise ValueError(f"not a SQLite file: {parsed.render_as_string(hide_password=True)}")
-    return Path(parsed.database)
+def is_postgres(url: str) -> bool:
+    return url.partition(":")[0].partition("+")[0] == "postgresql"
 
 
-def writer_engine(path: Path) -> Engine:
-    """One connection. Its transactions take the write lock at BEGIN, so no read in them can go stale."""
-    return _engine(path, begin="BEGIN IMMEDIATE", size=1, cache_kib=32_768)
-
-
-def reader_engine(path: Path, *, immutable: bool = False) -> Engine:
-    """Snapshot reads that never queue behind the writer. `immutable`: opened with mode=ro."""
-    return _engine(
-        path, begin="BEGIN", size=READERS, cache_kib=8_192, query_only=True, mode="ro" if immutable else "rw"
-    )
-
-
-def _engine(
-    path: Path, *, begin: str, size: int, cache_kib: int, query_only: bool = False, mode: str = "rw", keys: bool = True
-) -> Engine:
-    def connect() -> sqlite3.Connection:
-        location = f"{path.absolute().as_uri()}?mode={mode}"
-        made = sqlite3.connect(
-            location, uri=True, timeout=BUSY_MS / 1000, isolation_level=None, check_same_thread=False
-        )
-        try:
-            _set_pragmas(made, cache_kib=cache_kib, query_only=query_only, keys=keys, wal=mode != "ro")
-        except BaseException:
-            made.close()
+def _engine_of(url: str) -> ModuleType:
+    """The module of the engine; StoreUnfit where its driver is not installed."""
+    if not is_postgres(url):
+        return sqlite
+    try:
+        from gateway.store import postgres
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] != "psycopg":
             raise
-        return made
-
-    engine = sa.create_engine(
-        "sqlite://", creator=connect, poolclass=QueuePool, pool_size=size, max_overflow=0, pool_timeout=30
-    )
-
-    @sa.event.listens_for(engine, "begin")
-    def _begin(connection: Connection) -> None:
-        connection.exec_driver_sql(begin)
-
-    return engine
+        raise StoreUnfit(DRIVER) from error
+    return postgres
 
 
-def _set_pragmas(made: sqlite3.Connection, *, cache_kib: int, query_only: bool, keys: bool, wal: bool) -> None:
-    """Sets what durability rests on and reads it back: a build that ignores one must not say 250."""
-    if wal:
-        made.execute("PRAGMA journal_mode=WAL").fetchall()
-    for name, value in (
-        ("synchronous", "FULL"),
-        ("foreign_keys", "ON" if keys else "OFF"),
-        ("busy_timeout", BUSY_MS),
-        ("wal_autocheckpoint", WAL_PAGES),
-        ("cache_size", -cache_kib),
-        ("temp_store", "MEMORY"),
-        ("query_only", "ON" if query_only else "OFF"),
-    ):
-        made.execute(f"PRAGMA {name}={value}").fetchall()
-    wrong = wrong_pragmas(made, keys=keys)
-    if wrong:
-        raise StoreUnavailable(f"this SQLite cannot keep mail safely: {', '.join(wrong)}")
+def folders(url: str) -> set[Path]:
+    """The folders on this machine that the database grows in."""
+    return set() if is_postgres(url) else {sqlite.database_path(url).parent}
 
 
-def wrong_pragmas(made: Any, *, keys: bool = True) -> list[str]:
-    """What the connection says of itself where that is not what mail needs."""
-    wanted = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": int(keys), "busy_timeout": BUSY_MS}
-    found = {name: made.execute(f"PRAGMA {name}").fetchone()[0] for name in wanted}
-    return [f"{name} is {found[name]!r}, not {value!r}" for name, value in wanted.items() if found[name] != value]
+def is_there(url: str) -> bool:
+    """Whether there is anything to open: a file, or a schema on a server."""
+    return schema_revision(url) is not None if is_postgres(url) else sqlite.database_path(url).exists()
 
 
 def schema_revision(url: str) -> str | None:
     """The revision of the database; None when it has none or does not exist. Creates nothing."""
-    path = database_path(url)
-    if not path.exists() or path.stat().st_size == 0:
-        return None
-    try:
-        made = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=BUSY_MS / 1000)
-        try:
-            if not made.execute("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'").fetchone():
-                return None
-            row = made.execute("SELECT version_num FROM alembic_version").fetchone()
-        finally:
-            made.close()
-    except sqlite3.Error as error:
-        raise store_error(error) from error
-    return str(row[0]) if row else None
+    found: str | None = _engine_of(url).schema_revision(url)
+    return found
 
 
 def check_revision(url: str) -> None:
@@ -118,49 +54,38 @@ def check_revision(url: str) -> None:
     found = schema_revision(url)
     if found is None:
         raise StoreVersion("the database is empty: run the migrations first")
-    if found not in KNOWN_REVISIONS:
-        raise StoreVersion(f"the database is at revision {found}, which this version does not know: it is newer")
+    _refuse_newer(found)
     if found != REVISION:
         raise StoreVersion(f"the database is at revision {found}, not {REVISION}: run the migrations first")
+
+
+def _refuse_newer(found: str | None) -> None:
+    if found is not None and found not in KNOWN_REVISIONS:
+        raise StoreVersion(f"the database is at revision {found}, which this version does not know: it is newer")
 
 
 def migrate(url: str, migrations_dir: Path) -> str:
     """Brings the database to this program's revision in one transaction; a run that was killed is run again.
 
-    Creates the file (0600). Refuses a newer database (StoreVersion) and one in use (StoreLocked).
-    Foreign keys are off before BEGIN, because SQLite's table rebuild would delete child rows, and are checked
-    before COMMIT (ECOSYSTEM finding 4).
+    Creates a SQLite file; a PostgreSQL database must be there. Refuses a newer database (StoreVersion) and a SQLite
+    file in use (StoreLocked); on PostgreSQL a second run waits for the first.
     """
-    path = database_path(url)
     found = schema_revision(url)
     if found == REVISION:
         return REVISION
-    if found is not None and found not in KNOWN_REVISIONS:
-        raise StoreVersion(f"the database is at revision {found}, which this version does not know: it is newer")
-    make_folder(path.parent)
-    lock = FileLock(path)
+    _refuse_newer(found)
     try:
-        path.touch(mode=0o600)
-        _upgrade(path, migrations_dir)
-    finally:
-        lock.close()
+        _engine_of(url).upgrade(url, migrations_dir)
+    except (sa.exc.DBAPIError, sqlite3.Error) as error:
+        raise store_error(error) from error
     return REVISION
 
 
-def _upgrade(path: Path, migrations_dir: Path) -> None:
-    engine = _engine(path, begin="BEGIN IMMEDIATE", size=1, cache_kib=8_192, keys=False)
-    config = Config()
-    config.set_main_option("script_location", str(migrations_dir).replace("%", "%%"))
-    try:
-        with engine.connect() as connection, connection.begin():
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
-            broken = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()
-            if broken:
-                raise StoreBroken(f"the migration would leave {len(broken)} rows without their parent")
-    except CommandError as error:
-        raise StoreVersion(str(error)) from error
-    except (sa.exc.DBAPIError, sqlite3.Error) as error:
-        raise store_error(error) from error
-    finally:
-        engine.dispose()
+def open_database(url: str, *, lock: bool = True, read_only: bool = False) -> Database:
+    """Opens a migrated database. FileNotFoundError, StoreVersion, StoreLocked, StoreUnfit, StoreUnavailable or
+    StoreBroken."""
+    if not is_postgres(url) and not sqlite.database_path(url).is_file():
+        raise FileNotFoundError(f"there is no database at {sqlite.database_path(url)}")
+    check_revision(url)
+    made: Database = _engine_of(url).opened(url, lock=lock, read_only=read_only)
+    return made

@@ -11,6 +11,13 @@ from gateway.model import Stale
 
 # primary result codes of sqlite3.h; an extended code carries one in its low octet
 _BUSY, _LOCKED, _READONLY, _IOERR, _CORRUPT, _FULL, _CANTOPEN, _NOTADB = 5, 6, 8, 10, 11, 13, 14, 26
+# PostgreSQL, Appendix A: classes by their first two letters
+_DISK_FULL = "53100"
+_DAMAGED = frozenset({"XX001", "XX002"})
+_OF_THE_JOB = frozenset({"22", "23", "54"})  # values no row can hold, constraints, program limits
+# connections, logins, no such database, transactions and locks, resources, an operator's hand, the system below
+_OF_THE_SERVER = frozenset({"08", "28", "3D", "25", "40", "53", "55", "57", "58"})
+_PASSING = frozenset({"42501", "0A000", "F0000"})  # rights taken away; a plan changed under us; its configuration
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
@@ -20,6 +27,10 @@ class StoreUnavailable(Exception):
     def __init__(self, text: str, *, full: bool = False) -> None:
         super().__init__(text)
         self.full = full
+
+
+class StoreUnfit(StoreUnavailable):
+    """This database cannot keep mail safely, or not at all as this machine is: a person has to change something."""
 
 
 class StoreBroken(Exception):
@@ -44,18 +55,19 @@ class Settled(Stale):
 
 def store_error(error: BaseException) -> BaseException:
     """`error` in the words above; one that is none of these is returned as it is."""
+    inner: BaseException = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
+    if _is_psycopg(inner):
+        return _postgres_error(inner)
     if isinstance(error, IntegrityError):
-        return StoreRefused(str(error.orig))
-    if isinstance(error, DBAPIError) and error.orig is not None:
-        return _database_error(error.orig)
-    if isinstance(error, sqlite3.Error):
-        return _database_error(error)
+        return StoreRefused(str(inner))
+    if isinstance(inner, sqlite3.Error):
+        return _sqlite_error(inner)
     if isinstance(error, OSError):
         return StoreUnavailable(str(error), full=error.errno in _NO_ROOM)
-    return error
+    return inner
 
 
-def _database_error(error: BaseException) -> BaseException:
+def _sqlite_error(error: BaseException) -> BaseException:
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     if code in (_CORRUPT, _NOTADB):
         return StoreBroken(str(error))
@@ -64,3 +76,25 @@ def _database_error(error: BaseException) -> BaseException:
     if code in (_BUSY, _LOCKED, _READONLY, _IOERR, _CANTOPEN):
         return StoreUnavailable(str(error))
     return error
+
+
+def _is_psycopg(error: BaseException) -> bool:
+    return type(error).__module__.partition(".")[0] == "psycopg"
+
+
+def sqlstate_of(error: BaseException | None) -> str | None:
+    """The five letters of PostgreSQL's Appendix A, from a driver's error or from what SQLAlchemy made of it."""
+    return getattr(getattr(error, "orig", error), "sqlstate", None)
+
+
+def _postgres_error(error: BaseException) -> BaseException:
+    state, text = sqlstate_of(error), str(error).strip()
+    if state is None:  # it comes from the driver: no connection, or no more
+        return StoreUnavailable(text) if type(error).__name__ in ("OperationalError", "InterfaceError") else error
+    if state == _DISK_FULL:
+        return StoreUnavailable(text, full=True)
+    if state in _DAMAGED:
+        return StoreBroken(text)
+    if state[:2] in _OF_THE_JOB:
+        return StoreRefused(text)
+    return StoreUnavailable(text) if state[:2] in _OF_THE_SERVER or state in _PASSING else error

@@ -14,7 +14,7 @@ from gateway.model import Envelope, Intake, Outcome, Received, Source
 from gateway.store import schema
 from gateway.store.blobs import BlobDamaged, Blobs, Packed, put
 from gateway.store.ledger import write_kept
-from gateway.store.sets import Lookup, insert_rows
+from gateway.store.sets import Lookup, insert_rows, next_ids
 
 CLAIM_OCTETS = 64 * 1024 * 1024  # raw mail handed out at once; at least one message
 
@@ -32,7 +32,6 @@ _MESSAGES = Lookup(
 _WAITING = (
     sa.select(_i.id, _i.size).where(_i.state == "waiting").order_by(_i.id).limit(sa.bindparam("most", type_=sa.Integer))
 )
-_LAST = sa.select(sa.func.max(_i.id))
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,14 +94,12 @@ def _place_of(job: Kept, known: Mapping[str, tuple[bytes, int]]) -> tuple[str | 
 
 
 def _insert(connection: Connection, jobs: Sequence[tuple[Kept, str | None]]) -> list[int]:
-    """Numbers the rows itself, so that one executemany does: this transaction holds the only write lock, and intake
-    rows are never deleted."""
+    """Gives the numbers of the new rows."""
     if not jobs:
         return []
-    last = int(connection.execute(_LAST).scalar() or 0)
-    ids = range(last + 1, last + 1 + len(jobs))
+    ids = next_ids(connection, schema.intake, len(jobs))
     insert_rows(connection, schema.intake, [_row(number, *job) for number, job in zip(ids, jobs, strict=True)])
-    return list(ids)
+    return ids
 
 
 def _row(number: int, job: Kept, key: str | None) -> dict[str, Any]:

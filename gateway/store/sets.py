@@ -20,16 +20,24 @@ Build = Callable[[sqlite.Insert], sa.Executable]
 
 
 class Lookup:
-    """All rows of a SELECT whose `column` is one of many keys. Made once, at import; knows no connection."""
+    """All rows of a SELECT whose `column` is one of many keys. Made once, at import; knows no connection.
+
+    PostgreSQL is given the keys as one array, so that it sees one statement whatever their number.
+    """
 
     def __init__(self, query: sa.Select[Any], column: sa.ColumnElement[Any]) -> None:
-        self._statement = query.where(column.in_(sa.bindparam("keys", expanding=True)))
+        keys = sa.bindparam("keys", type_=postgresql.ARRAY(column.type))
+        self._of = {
+            "sqlite": query.where(column.in_(sa.bindparam("keys", expanding=True))),
+            "postgresql": query.where(column == sa.any_(keys)),
+        }
 
     def rows(self, connection: Connection, keys: Iterable[Any], **values: Any) -> list[Row[Any]]:
         """`values` fill the other parameters of the SELECT. No keys: no statement at all."""
         found: list[Row[Any]] = []
+        statement = self._of[connection.dialect.name]
         for portion in chunks(keys):
-            found += connection.execute(self._statement, {"keys": portion, **values}).all()
+            found += connection.execute(statement, {"keys": portion, **values}).all()
         return found
 
 
@@ -38,6 +46,26 @@ def chunks(keys: Iterable[Key]) -> Iterator[list[Key]]:
     rest = iter(dict.fromkeys(keys))
     while portion := list(islice(rest, _CHUNK)):
         yield portion
+
+
+def next_ids(connection: Connection, table: sa.Table, count: int) -> list[int]:
+    """Numbers for so many new rows, so that one executemany writes them. SQLite's transaction holds the only write
+    lock; rows of a table that is numbered so are never deleted."""
+    if connection.dialect.name == "postgresql":
+        return list(connection.execute(_from_sequence(table), {"count": count}).scalars())
+    last = int(connection.execute(_last_id(table)).scalar() or 0)
+    return list(range(last + 1, last + 1 + count))
+
+
+@cache
+def _last_id(table: sa.Table) -> sa.Select[Any]:
+    return sa.select(sa.func.max(table.c.id))
+
+
+@cache
+def _from_sequence(table: sa.Table) -> sa.Select[Any]:
+    count = sa.func.generate_series(1, sa.bindparam("count", type_=sa.BigInteger)).table_valued("n")
+    return sa.select(sa.func.nextval(f"{table.name}_id_seq")).select_from(count)
 
 
 def insert_for(dialect: str, table: sa.Table) -> sqlite.Insert:

@@ -29,27 +29,19 @@ from gateway.store import ledger, outbox, outbox_wait, queue, reports, rulebooks
 from gateway.store.base import HANDLERS, Parts
 from gateway.store.blobs import FILE_FROM, Blobs, damaged_files
 from gateway.store.commit import Ready
-from gateway.store.database import (
-    check_revision,
-    database_path,
-    migrate,
-    reader_engine,
-    schema_revision,
-    writer_engine,
-    wrong_pragmas,
-)
+from gateway.store.database import migrate, open_database, schema_revision
 from gateway.store.errors import (
     Settled,
     StoreBroken,
     StoreLocked,
     StoreRefused,
     StoreUnavailable,
+    StoreUnfit,
     StoreVersion,
     store_error,
 )
 from gateway.store.facts import FactsQuery, facts_many
 from gateway.store.ledger import FolderMark, LedgerState
-from gateway.store.lock import FileLock
 from gateway.store.outbox_rows import OutboxRef
 from gateway.store.read_ticket import iso
 from gateway.store.writer import GroupCommit
@@ -64,6 +56,7 @@ __all__ = [
     "StoreLocked",
     "StoreRefused",
     "StoreUnavailable",
+    "StoreUnfit",
     "StoreVersion",
     "migrate",
     "open_store",
@@ -75,24 +68,18 @@ def open_store(url: str, state_dir: Path, *, lock: bool = True, read_only: bool 
     """Opens a migrated database. `read_only` takes no lock and can stand beside a running daemon.
 
     Raises FileNotFoundError, StoreVersion (empty, older or newer than this program), StoreLocked (another daemon),
-    StoreUnavailable or StoreBroken.
+    StoreUnfit, StoreUnavailable or StoreBroken.
     """
-    path = database_path(url)
-    if not path.is_file():
-        raise FileNotFoundError(f"there is no database at {path}")
-    check_revision(url)
-    blobs = Blobs(state_dir / "blobs")
-    if read_only:
-        return Store(Parts(path, blobs, reader_engine(path, immutable=True)), url)
-    held = FileLock(path) if lock else None
-    engine = writer_engine(path)
-    parts = Parts(path, blobs, reader_engine(path), engine, lock=held)
+    database = open_database(url, lock=lock, read_only=read_only)
+    parts = Parts(database, Blobs(state_dir / "blobs" if database.files else None))
+    engine = parts.engine
     try:
-        if held is not None:
-            blobs.prepare()
-        with parts.read(), engine.connect():  # both assert their pragmas before any mail is taken
-            pass
-        parts.writer = GroupCommit(engine, HANDLERS)
+        if engine is not None:
+            if lock:
+                parts.blobs.prepare()
+            with parts.read(), engine.connect():  # both assert their settings before any mail is taken
+                pass
+            parts.writer = GroupCommit(database, HANDLERS)
     except BaseException as error:
         parts.close()
         raise store_error(error) from error
@@ -345,25 +332,22 @@ class Store:
         with self._parts.read() as connection:
             counts = reports.counts(connection)
             waiting, oldest = queue.waiting(connection)
-        files = [self._parts.path, *(self._parts.path.with_name(self._parts.path.name + end) for end in ("-wal",))]
+            size = self._parts.database.size(connection)
         return {
             **counts,
             "waiting": waiting,
             "oldest_waiting": iso(oldest),
             "outbox_depth": counts["outbox"].get("waiting", 0),
-            "database_size": sum(file.stat().st_size for file in files if file.exists()),
+            "database_size": size,
             "revision": schema_revision(self._url),
         }
 
     def check(self) -> list[str]:
-        """What is wrong with the store: damaged pages, rows without parents, missing files, unsafe pragmas."""
+        """What is wrong with the store: damaged pages, rows without parents, missing files, unsafe settings."""
         try:
             with self._parts.read() as connection:
-                found = [str(row[0]) for row in connection.exec_driver_sql("PRAGMA quick_check") if row[0] != "ok"]
-                orphans = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()
-                found += [f"row {row[1]} of {row[0]} has no {row[2]}" for row in orphans]
+                found = self._parts.database.faults(connection)
                 found += damaged_files(connection, self._parts.blobs)
-                found += wrong_pragmas(connection.connection.driver_connection)
         except StoreBroken as error:
             return [str(error)]
         revision = schema_revision(self._url)

@@ -12,8 +12,9 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.engine import Connection
 
+from gateway.store.engine import Database
 from gateway.store.errors import StoreBroken, StoreUnavailable, store_error
 
 Handler = Callable[[Connection, Sequence[Any]], Sequence[Any]]
@@ -21,6 +22,7 @@ Handler = Callable[[Connection, Sequence[Any]], Sequence[Any]]
 that job's own (nothing of it was written). Raising fails the batch."""
 
 MOST = 512  # a group takes no more once it has so many jobs
+TRIES = 5  # of a group that met another daemon's transaction, or a server that went away
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,14 @@ class _Job:
     future: Future[Any]
 
 
+class _Unanswered(Exception):
+    """COMMIT was sent and not answered with success; what the jobs came to if it was written."""
+
+    def __init__(self, outcomes: list[Any], error: BaseException) -> None:
+        super().__init__(str(error))
+        self.outcomes, self.error = outcomes, error
+
+
 class GroupCommit:
     """The only thread that writes. A job's future resolves after COMMIT has returned: synced, or an exception.
 
@@ -37,8 +47,10 @@ class GroupCommit:
     A future that is cancelled before its group begins is not written.
     """
 
-    def __init__(self, engine: Engine, handlers: Mapping[str, Handler]) -> None:
-        self._engine = engine
+    def __init__(self, database: Database, handlers: Mapping[str, Handler]) -> None:
+        if database.writer is None:
+            raise ValueError("a database that was opened for reading has no writer")
+        self._database, self._engine = database, database.writer
         self._handlers = dict(handlers)
         self._jobs: queue.SimpleQueue[list[_Job] | None] = queue.SimpleQueue()
         self._gate = threading.Lock()
@@ -96,7 +108,7 @@ class GroupCommit:
 
     def _settle(self, group: list[_Job]) -> None:
         try:
-            outcomes = self._write(group)
+            outcomes = self._written(group)
         except BaseException as error:  # noqa: BLE001 - whatever it is, somebody waits for an answer
             self._drop_connection()
             found = store_error(error)
@@ -111,18 +123,40 @@ class GroupCommit:
             else:
                 job.future.set_result(outcome)
 
+    def _written(self, group: list[_Job]) -> list[Any]:
+        """Tries again where the engine says so; never a group that may have been written before it has been asked."""
+        for left in reversed(range(TRIES)):
+            try:
+                return self._write(group)
+            except _Unanswered as lost:
+                self._drop_connection()
+                if self._database.came_through(lost.error):
+                    return lost.outcomes
+                if not left or not self._database.again(lost.error):
+                    raise lost.error from None
+            except BaseException as error:
+                if not left or not self._database.again(error):
+                    raise
+                self._drop_connection()
+        raise AssertionError("the last try has raised")
+
     def _write(self, group: list[_Job]) -> list[Any]:
-        """One BEGIN IMMEDIATE … COMMIT. Kinds run in the order in which the handlers were given."""
+        """One transaction. Kinds run in the order in which the handlers were given."""
         if self._connection is None:
             self._connection = self._engine.connect()
         outcomes: list[Any] = [None] * len(group)
-        with self._connection.begin():
+        with self._connection.begin() as transaction:
+            self._database.begin(self._connection, {job.kind for job in group})
             for kind, handler in self._handlers.items():
                 places = [place for place, job in enumerate(group) if job.kind == kind]
                 if places:
                     results = handler(self._connection, [group[place].content for place in places])
                     for place, result in zip(places, results, strict=True):
                         outcomes[place] = result
+            try:
+                transaction.commit()
+            except BaseException as error:
+                raise _Unanswered(outcomes, error) from error
         return outcomes
 
     def _drop_connection(self) -> None:

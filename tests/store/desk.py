@@ -31,14 +31,37 @@ from gateway.model import (
     Verdict,
 )
 from gateway.store.store import FactsQuery, Store, migrate, open_store
+from tests.servers.postgres import Postgres
 
 MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
 NOW = datetime(2026, 11, 2, 3, 0, tzinfo=UTC)
 ANNA = "anna@client.example"
 
 
+_server: Postgres | None = None
+_named: dict[Path, str] = {}
+
+
 def url_of(folder: Path) -> str:
-    return f"sqlite:///{folder / 'gateway.db'}"
+    """A database of this folder's own, on the engine that is tested. On PostgreSQL it has its schema already."""
+    if _server is None:
+        return f"sqlite:///{folder / 'gateway.db'}"
+    if folder not in _named:
+        _named[folder] = _server.migrated()
+    return _server.url(_named[folder])
+
+
+@contextmanager
+def databases(server: Postgres) -> Iterator[None]:
+    """Makes databases on this server for the length of one test."""
+    global _server
+    _server = server
+    try:
+        yield
+    finally:
+        _server = None
+        while _named:
+            server.give_back(_named.popitem()[1])
 
 
 def new_store(folder: Path, **options: Any) -> Store:

@@ -179,7 +179,7 @@ def test_within_one_group_each_commit_is_checked_against_those_before_it(tmp_pat
         TicketChange(1, None, {"nonsense": 5}),
         entry(77),
         keys(77, ["<a@x>"]),
-        TicketChange(1, None, {"subject": "lone \ud800 surrogate"}),
+        pytest.param(TicketChange(1, None, {"subject": "lone \ud800 surrogate"}), marks=pytest.mark.sqlite),
     ],
 )
 def test_a_bad_decision_fails_alone(tmp_path: Path, change: Change) -> None:
@@ -193,6 +193,18 @@ def test_a_bad_decision_fails_alone(tmp_path: Path, change: Change) -> None:
         assert (errors[0], errors[2]) == (None, None)
         assert isinstance(errors[1], StoreRefused | UnicodeEncodeError)
         assert store.status()["intake"] == {"done": 3, "waiting": 1}
+
+
+@pytest.mark.postgresql
+def test_text_that_postgresql_cannot_hold_is_replaced(tmp_path: Path) -> None:
+    """Fault 75: the octets as they came are in the raw mail."""
+    with opened(tmp_path) as store:
+        make_ticket(store, 1)
+        odd = {"subject": "a\x00b \ud800"}
+        store.commit(commit(kept(store), TicketChange(1, 1, odd), entry(1, "<n@x>", body="\x00"), ticket=1)).result(10)
+        shown = store.ticket(1)
+        assert shown is not None
+        assert (shown["subject"], shown["messages"][-1]["body"]) == ("a\ufffdb ?", "\ufffd")
 
 
 def test_columns_are_set_and_versions_move(tmp_path: Path) -> None:

@@ -117,6 +117,7 @@ NODES = 6
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.sqlite  # what it tries is our own walk; the statements are tried above on both
 @given(
     edges=st.lists(st.tuples(st.integers(0, NODES - 1), st.integers(0, NODES + 1)), max_size=9),
     asked=st.integers(0, NODES + 1),
@@ -248,6 +249,7 @@ def test_the_number_of_statements_does_not_grow_with_the_group(tmp_path: Path) -
         assert count[0] == one <= 25
 
 
+@pytest.mark.sqlite
 def test_every_look_up_of_facts_uses_an_index(tmp_path: Path) -> None:
     with opened(tmp_path) as store:
         make_ticket(store, 1, mails=[notice(1, "x")])

@@ -39,6 +39,8 @@ from tests.store.desk import (
     url_of,
 )
 
+pytestmark = pytest.mark.sqlite
+
 KILLS = 25
 BURST = 6
 

@@ -34,7 +34,7 @@ def test_what_is_accepted_is_handed_out_as_it_came_oldest_first(tmp_path: Path) 
 
 @pytest.mark.parametrize("size", [0, 1, FILE_FROM, FILE_FROM + 1, 3_000_000])
 @pytest.mark.parametrize("kind", ["text", "noise"])
-def test_octets_of_any_size_come_back(tmp_path: Path, size: int, kind: str) -> None:
+def test_octets_of_any_size_come_back(tmp_path: Path, size: int, kind: str, engine: str) -> None:
     raw = os.urandom(size) if kind == "noise" else (b"line of text\r\n" * (size // 14 + 1))[:size]
     with opened(tmp_path) as store:
         number = store.accept(replace(mail(), raw=raw)).result(10)
@@ -42,7 +42,7 @@ def test_octets_of_any_size_come_back(tmp_path: Path, size: int, kind: str) -> N
         assert [intake.raw for intake in store.claim(10)] == [raw, raw]
         assert number != again
         files = [path for path in (tmp_path / "blobs").rglob("*") if path.is_file()]
-        assert len(files) == (1 if size > FILE_FROM else 0)  # kept once
+        assert len(files) == (1 if size > FILE_FROM and engine == "sqlite" else 0)  # kept once
         assert store.check() == []
 
 
@@ -101,6 +101,7 @@ def test_attempts_are_counted_durably_and_quarantine_is_an_outcome(tmp_path: Pat
         assert [(i.id, i.released, i.attempts) for i in again] == [(number, True, 0)]
 
 
+@pytest.mark.sqlite
 def test_one_damaged_file_sets_its_own_mail_aside_and_no_other(tmp_path: Path) -> None:
     with opened(tmp_path) as store:
         broken = store.accept(replace(mail(), raw=os.urandom(FILE_FROM * 2))).result(10)
@@ -115,6 +116,7 @@ def test_one_damaged_file_sets_its_own_mail_aside_and_no_other(tmp_path: Path) -
         assert len(store.check()) == 1  # the missing file; a changed one is found when it is read
 
 
+@pytest.mark.sqlite
 def test_what_a_killed_run_left_half_written_is_removed(tmp_path: Path) -> None:
     left = tmp_path / "blobs" / "tmp" / "half"
     left.parent.mkdir(parents=True)

@@ -18,10 +18,12 @@ from hypothesis import strategies as st
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateIndex, CreateTable
 
-from gateway.store import database, schema
+from gateway.store import schema, sqlite
 from gateway.store.lock import FileLock
 from gateway.store.store import StoreBroken, StoreLocked, StoreVersion, migrate, open_store, schema_revision
 from tests.store.desk import MIGRATIONS, kept, new_store, opened, url_of
+
+pytestmark = pytest.mark.sqlite
 
 
 def test_the_migrations_make_what_the_code_expects(tmp_path: Path) -> None:
@@ -29,7 +31,7 @@ def test_the_migrations_make_what_the_code_expects(tmp_path: Path) -> None:
     assert not (tmp_path / "gateway.db").exists()  # looking creates nothing
     assert migrate(url_of(tmp_path), MIGRATIONS) == schema.REVISION == schema_revision(url_of(tmp_path))
     assert migrate(url_of(tmp_path), MIGRATIONS) == schema.REVISION
-    with database.reader_engine(tmp_path / "gateway.db").connect() as connection:
+    with sqlite.reader_engine(tmp_path / "gateway.db").connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), schema.metadata) == []
     assert (tmp_path / "gateway.db").stat().st_mode & 0o077 == 0
 
@@ -65,7 +67,7 @@ def test_what_cannot_be_opened_says_why(tmp_path: Path) -> None:
     with pytest.raises(StoreBroken):
         open_store(url_of(tmp_path), tmp_path)
     with pytest.raises(ValueError, match="not a SQLite file"):
-        open_store("postgresql://user:secret@host/db", tmp_path)
+        open_store("mysql://user:secret@host/db", tmp_path)
 
 
 def test_a_second_daemon_is_refused_and_readers_are_not(tmp_path: Path) -> None:
@@ -104,7 +106,7 @@ def test_every_connection_is_durable(tmp_path: Path) -> None:
     store = new_store(tmp_path)
     engine = store._parts.engine
     assert engine is not None
-    for one in (engine, database.reader_engine(tmp_path / "gateway.db")):
+    for one in (engine, sqlite.reader_engine(tmp_path / "gateway.db")):
         with one.connect() as connection:
             found = {
                 name: connection.exec_driver_sql(f"PRAGMA {name}").scalar()
@@ -122,7 +124,7 @@ def test_every_connection_is_durable(tmp_path: Path) -> None:
 
 def test_unsafe_pragmas_are_found_out() -> None:
     made = sqlite3.connect(":memory:")
-    assert {text.split()[0] for text in database.wrong_pragmas(made)} == {
+    assert {text.split()[0] for text in sqlite.wrong_pragmas(made)} == {
         "journal_mode",
         "foreign_keys",
         "busy_timeout",
@@ -145,7 +147,7 @@ def test_migrations_rebuild_tables_without_losing_children(tmp_path: Path) -> No
         "    with op.batch_alter_table('blob', recreate='always') as batch:\n"
         "        batch.add_column(sa.Column('extra', sa.Text(), nullable=True))\n"
     )
-    database._upgrade(tmp_path / "gateway.db", versions)
+    sqlite.upgrade(url_of(tmp_path), versions)
     with sqlite3.connect(tmp_path / "gateway.db") as connection:
         assert connection.execute("SELECT id FROM intake").fetchall() == [(number,)]
         assert connection.execute("SELECT count(*) FROM blob WHERE extra IS NULL").fetchall() == [(1,)]
@@ -166,7 +168,7 @@ def test_a_migration_that_orphans_rows_is_rolled_back(tmp_path: Path) -> None:
         "def upgrade():\n    op.execute('DELETE FROM blob')\n"
     )
     with pytest.raises(StoreBroken):
-        database._upgrade(tmp_path / "gateway.db", versions)
+        sqlite.upgrade(url_of(tmp_path), versions)
     assert schema_revision(url_of(tmp_path)) == "0001"
     with opened(tmp_path) as store:
         assert len(store.claim(9)) == 1

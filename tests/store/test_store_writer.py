@@ -16,6 +16,7 @@ from sqlalchemy.engine import Connection
 from gateway.model import SendResult, Sent
 from gateway.options import Retry
 from gateway.store import schema
+from gateway.store.engine import Database
 from gateway.store.errors import store_error
 from gateway.store.store import Store, StoreBroken, StoreRefused, StoreUnavailable
 from gateway.store.writer import GroupCommit
@@ -139,6 +140,7 @@ def test_future_callbacks_that_fail_harm_nobody(tmp_path: Path) -> None:
         assert kept(store, "next")
 
 
+@pytest.mark.sqlite
 def test_a_full_database_is_named_and_got_over(tmp_path: Path) -> None:
     with opened(tmp_path) as store:
         engine = store._parts.engine
@@ -164,6 +166,7 @@ def test_a_full_database_is_named_and_got_over(tmp_path: Path) -> None:
         assert store.check() == []
 
 
+@pytest.mark.sqlite
 def test_a_locked_database_is_waited_for_then_named_and_got_over(tmp_path: Path) -> None:
     with opened(tmp_path) as store:
         engine = store._parts.engine
@@ -194,6 +197,7 @@ def test_a_locked_database_is_waited_for_then_named_and_got_over(tmp_path: Path)
         ("SELECT * FROM nowhere", sqlite3.OperationalError),
     ],
 )
+@pytest.mark.sqlite
 def test_faults_have_names(statement: str, expected: type[BaseException]) -> None:
     with sa.create_engine("sqlite://").connect() as connection:
         connection.exec_driver_sql("CREATE TABLE t (a UNIQUE)")
@@ -214,6 +218,7 @@ def test_faults_have_names(statement: str, expected: type[BaseException]) -> Non
         (26, StoreBroken, None),
     ],
 )
+@pytest.mark.sqlite
 def test_result_codes_have_names(code: int, expected: type[Exception], full: bool | None) -> None:
     error = sqlite3.OperationalError("some text")
     error.sqlite_errorcode = code
@@ -223,9 +228,11 @@ def test_result_codes_have_names(code: int, expected: type[Exception], full: boo
         assert found.full is full
 
 
+@pytest.mark.sqlite
 def test_a_writer_without_a_database_answers_everybody(tmp_path: Path) -> None:
-    engine = sa.create_engine("sqlite://", creator=lambda: sqlite3.connect(tmp_path / "no" / "such" / "folder.db"))
-    writer = GroupCommit(engine, {"x": lambda _, jobs: [None] * len(jobs)})
+    database = Database()
+    database.writer = sa.create_engine("sqlite://", creator=lambda: sqlite3.connect(tmp_path / "no" / "folder.db"))
+    writer = GroupCommit(database, {"x": lambda _, jobs: [None] * len(jobs)})
     errors = [future.exception(10) for future in writer.submit_many("x", [1, 2, 3])]
     assert all(isinstance(error, StoreUnavailable) for error in errors)
     writer.close()

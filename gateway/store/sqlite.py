@@ -1,0 +1,164 @@
+"""The SQLite engine: one file, one writer connection, durable pragmas (RELIABILITY F18, ECOSYSTEM 5 and finding 3)."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine, make_url
+from sqlalchemy.pool import QueuePool
+
+from gateway.store.engine import Database, run_migrations
+from gateway.store.errors import StoreBroken, StoreUnavailable, store_error
+from gateway.store.folders import make_folder
+from gateway.store.lock import FileLock
+
+BUSY_MS = 10_000
+WAL_PAGES = 10_000  # PERFORMANCE 2c: p99 1.3 ms instead of 5.8
+READERS = 8
+
+
+class SqliteDatabase(Database):
+    """A file that is there. `read_only` opens it with mode=ro, without a writer and without the lock."""
+
+    files = True
+
+    def __init__(self, url: str, *, lock: bool = True, read_only: bool = False) -> None:
+        self._path = database_path(url)
+        self._lock = FileLock(self._path) if lock and not read_only else None
+        self.readers = reader_engine(self._path, immutable=read_only)
+        self.writer = None if read_only else writer_engine(self._path)
+
+    def size(self, connection: Connection) -> int:  # noqa: ARG002 - see Database
+        files = (self._path, self._path.with_name(self._path.name + "-wal"))
+        return sum(file.stat().st_size for file in files if file.exists())
+
+    def faults(self, connection: Connection) -> list[str]:
+        found = [str(row[0]) for row in connection.exec_driver_sql("PRAGMA quick_check") if row[0] != "ok"]
+        orphans = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()
+        found += [f"row {row[1]} of {row[0]} has no {row[2]}" for row in orphans]
+        return found + wrong_pragmas(connection.connection.driver_connection)
+
+    def close(self) -> None:
+        super().close()
+        if self._lock is not None:
+            self._lock.close()
+
+
+opened = SqliteDatabase
+
+
+def database_path(url: str) -> Path:
+    """The file behind an `sqlite:///` URL; ValueError for anything else."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() != "sqlite" or not parsed.database or parsed.database == ":memory:":
+        raise ValueError(f"not a SQLite file: {parsed.render_as_string(hide_password=True)}")
+    return Path(parsed.database)
+
+
+def writer_engine(path: Path) -> Engine:
+    """One connection. Its transactions take the write lock at BEGIN, so no read in them can go stale."""
+    return _engine(path, begin="BEGIN IMMEDIATE", size=1, cache_kib=32_768)
+
+
+def reader_engine(path: Path, *, immutable: bool = False) -> Engine:
+    """Snapshot reads that never queue behind the writer. `immutable`: opened with mode=ro."""
+    return _engine(
+        path, begin="BEGIN", size=READERS, cache_kib=8_192, query_only=True, mode="ro" if immutable else "rw"
+    )
+
+
+def _engine(
+    path: Path, *, begin: str, size: int, cache_kib: int, query_only: bool = False, mode: str = "rw", keys: bool = True
+) -> Engine:
+    def connect() -> sqlite3.Connection:
+        location = f"{path.absolute().as_uri()}?mode={mode}"
+        made = sqlite3.connect(
+            location, uri=True, timeout=BUSY_MS / 1000, isolation_level=None, check_same_thread=False
+        )
+        try:
+            _set_pragmas(made, cache_kib=cache_kib, query_only=query_only, keys=keys, wal=mode != "ro")
+        except BaseException:
+            made.close()
+            raise
+        return made
+
+    engine = sa.create_engine(
+        "sqlite://", creator=connect, poolclass=QueuePool, pool_size=size, max_overflow=0, pool_timeout=30
+    )
+
+    @sa.event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    return engine
+
+
+def _set_pragmas(made: sqlite3.Connection, *, cache_kib: int, query_only: bool, keys: bool, wal: bool) -> None:
+    """Sets what durability rests on and reads it back: a build that ignores one must not say 250."""
+    if wal:
+        made.execute("PRAGMA journal_mode=WAL").fetchall()
+    for name, value in (
+        ("synchronous", "FULL"),
+        ("foreign_keys", "ON" if keys else "OFF"),
+        ("busy_timeout", BUSY_MS),
+        ("wal_autocheckpoint", WAL_PAGES),
+        ("cache_size", -cache_kib),
+        ("temp_store", "MEMORY"),
+        ("query_only", "ON" if query_only else "OFF"),
+    ):
+        made.execute(f"PRAGMA {name}={value}").fetchall()
+    wrong = wrong_pragmas(made, keys=keys)
+    if wrong:
+        raise StoreUnavailable(f"this SQLite cannot keep mail safely: {', '.join(wrong)}")
+
+
+def wrong_pragmas(made: Any, *, keys: bool = True) -> list[str]:
+    """What the connection says of itself where that is not what mail needs."""
+    wanted = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": int(keys), "busy_timeout": BUSY_MS}
+    found = {name: made.execute(f"PRAGMA {name}").fetchone()[0] for name in wanted}
+    return [f"{name} is {found[name]!r}, not {value!r}" for name, value in wanted.items() if found[name] != value]
+
+
+def schema_revision(url: str) -> str | None:
+    """The revision of the database; None when it has none or does not exist. Creates nothing."""
+    path = database_path(url)
+    if not path.exists() or path.stat().st_size == 0:
+        return None
+    try:
+        made = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=BUSY_MS / 1000)
+        try:
+            if not made.execute("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'").fetchone():
+                return None
+            row = made.execute("SELECT version_num FROM alembic_version").fetchone()
+        finally:
+            made.close()
+    except sqlite3.Error as error:
+        raise store_error(error) from error
+    return str(row[0]) if row else None
+
+
+def upgrade(url: str, migrations_dir: Path) -> None:
+    """One transaction. Creates the file (0600); refuses one in use (StoreLocked).
+
+    Foreign keys are off before BEGIN, because SQLite's table rebuild would delete child rows, and are checked
+    before COMMIT (ECOSYSTEM finding 4).
+    """
+    path = database_path(url)
+    make_folder(path.parent)
+    lock = FileLock(path)
+    try:
+        path.touch(mode=0o600)
+        engine = _engine(path, begin="BEGIN IMMEDIATE", size=1, cache_kib=8_192, keys=False)
+        try:
+            with engine.connect() as connection, connection.begin():
+                run_migrations(connection, migrations_dir)
+                broken = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()
+                if broken:
+                    raise StoreBroken(f"the migration would leave {len(broken)} rows without their parent")
+        finally:
+            engine.dispose()
+    finally:
+        lock.close()
