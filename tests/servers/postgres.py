@@ -14,12 +14,13 @@ from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
-
-import psycopg
+from typing import TYPE_CHECKING, Any, Self
 
 from tests.servers import MissingServer, need
 from tests.servers.ports import free_port
+
+if TYPE_CHECKING:
+    import psycopg
 
 PACKAGES = "postgresql"
 USER, PASSWORD = "desk", "p@ss:/word%"  # what a URL must quote
@@ -103,7 +104,7 @@ class Postgres:
             try:
                 self.admin().close()
                 return
-            except psycopg.OperationalError as error:
+            except OSError as error:
                 if time.monotonic() > end or (self._process is not None and self._process.poll() is not None):
                     raise RuntimeError(f"PostgreSQL does not start: {error}\n{self.log()}") from error
             time.sleep(0.02)
@@ -159,10 +160,14 @@ class Postgres:
     # --- what tests do with it --------------------------------------------------------------------------------------
 
     def admin(self, database: str = "postgres") -> psycopg.Connection[Any]:
-        """A connection of the administrator, in autocommit; the caller closes it."""
-        return psycopg.connect(
-            host=str(self.directory), port=self.port, user=ADMIN, dbname=database, autocommit=True, connect_timeout=10
-        )
+        """A connection of the administrator, in autocommit; the caller closes it. OSError where there is none."""
+        import psycopg  # here, so that whoever runs other tests alone needs no driver
+
+        where = {"host": str(self.directory), "port": self.port, "user": ADMIN, "dbname": database}
+        try:
+            return psycopg.connect(**where, autocommit=True, connect_timeout=10)  # type: ignore[arg-type]  # a mixed map
+        except psycopg.OperationalError as error:
+            raise OSError(str(error)) from error
 
     def url(self, database: str, port: int | None = None) -> str:
         """For `database_url`: by TCP, with the password quoted."""

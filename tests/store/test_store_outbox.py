@@ -235,6 +235,7 @@ def test_a_claim_is_bounded_in_octets(tmp_path: Path) -> None:
         assert [claimed(store), claimed(store), claimed(store)] == [ids[:1], ids[1:4], ids[4:]]
 
 
+@pytest.mark.sqlite
 def test_a_claim_costs_the_same_however_long_the_queue_is(tmp_path: Path) -> None:
     """Measured in steps of SQLite's machine: no clock, no luck."""
     costs = [_claim_costs(tmp_path / str(size), size) for size in (100, 3000)]
