@@ -15,11 +15,13 @@ import time
 import traceback
 from collections.abc import Mapping
 from datetime import datetime
+from functools import lru_cache
 from typing import Protocol
 
 _log = logging.getLogger("gateway")
 _VALUE = 2000  # characters of one value
 _PLAIN = re.compile(r"[^\s\"=\\]+\Z")
+_SAFE = re.compile(r"[!#-<>-\[\]-~]{1,1000}\Z")  # visible ASCII that needs neither escaping nor quotes: most values
 # C0, DEL, C1, line and paragraph separators, bidi and zero-width marks, BOM, lone surrogates
 _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
 _PRIORITY = ((logging.CRITICAL, 2), (logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6))
@@ -53,6 +55,9 @@ def setup(format: str, level: str, journald: bool, stream: Stream | None = None)
         raise ValueError(f"log level {level!r} is none of debug, info, warning, error")
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(LineFormatter(json_lines=format == "json", journald=journald))
+    # what no line of ours shows is not looked for (Python's logging HOWTO, "Optimization")
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+    logging._srcfile = None
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(number)
@@ -97,13 +102,16 @@ def _escape(character: str) -> str:
 
 
 def _as_text(fields: Mapping[str, Value]) -> str:
-    return " ".join(f"{key}={_quoted(value)}" for key, value in fields.items() if value is not None)
+    return " ".join([f"{key}={_quoted(value)}" for key, value in fields.items() if value is not None])
 
 
 def _quoted(value: Value) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
-    text = escaped(_text(value))
+    text = value if isinstance(value, str) else _text(value)
+    if _SAFE.match(text):
+        return text
+    text = escaped(text)
     return text if _PLAIN.match(text) else '"' + text.replace('"', '\\"') + '"'
 
 
@@ -128,7 +136,12 @@ def _text(value: Value) -> str:
 
 
 def _time(created: float) -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(created)) + f".{int(created % 1 * 1000):03}Z"
+    return f"{_second(int(created))}.{int(created % 1 * 1000):03}Z"
+
+
+@lru_cache(maxsize=2)
+def _second(of: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(of))
 
 
 def _priority(level: int) -> int:

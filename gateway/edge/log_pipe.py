@@ -14,6 +14,7 @@ from time import monotonic
 
 MOST = 10_000  # lines that wait; of common length some 2 MiB
 LONGEST = 4 * 1024 * 1024  # characters that wait
+GATHER = 0.02  # seconds in which lines come together for one write: waking a thread costs more than a line
 PIECE = 64 * 1024  # octets of one write: what a pipe of Linux takes at once
 STANDS = 5.0  # seconds after which a write that has not returned is worth a word
 REMEMBERED = 60.0  # seconds for which lost lines show in the health check
@@ -91,6 +92,8 @@ class LogPipe:
         with self._news:
             while not self._lines and not self._closing:
                 self._news.wait()
+                if not self._closing:
+                    self._news.wait(GATHER)
             lines, size = list[str](), 0
             while self._lines and (not lines or size + len(self._lines[0]) <= PIECE):
                 lines.append(self._lines.popleft())
