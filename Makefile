@@ -41,7 +41,7 @@ bench-stages: $(VENV)/.stamp-test
 	@$(BIN)/python -m bench.stages
 
 clean:
-	rm -rf $(VENV) demo-state build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .bench demo-state build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 python:

@@ -4,51 +4,76 @@ from __future__ import annotations
 
 import argparse
 import json
-import statistics
+import logging
 import sys
 import tempfile
 from pathlib import Path
 
+from rich.console import Console
+
+from bench.cases import Case
+from bench.machine import machine
 from bench.measure import Bench
+from bench.prepare import KEPT_AT
 from bench.processes import Relay
-from bench.rounds import Found, Plan, Rounds, chosen
+from bench.report import markdown, missed, progress, short, show, write_docs
+from bench.rounds import Plan, Rounds, chosen
+from bench.rows import Found
 from bench.shim import NoCompiler, Syncs
 
+FULL, QUICK = (3, 6.0), (1, 3.0)  # rounds, seconds of one measurement
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="the cases that matter most, one round")
-    parser.add_argument("--only", nargs="+", default=[], metavar="CASE", help="these cases alone")
-    parser.add_argument("--rounds", type=int, default=0)
-    parser.add_argument("--seconds", type=float, default=0, help="of one measurement, about")
-    parser.add_argument("--json", action="store_true")
-    options = parser.parse_args()
-    cases = chosen(options.only, options.quick)
-    with tempfile.TemporaryDirectory(prefix="bench-") as name:
-        folder = Path(name)
-        try:
-            syncs = Syncs(folder)
-        except NoCompiler as error:
-            print(f"Syncs are not counted, the slow disk is not measured: {error}", file=sys.stderr)
-            syncs, cases = None, [case for case in cases if not case.slow]
-        rounds, seconds = options.rounds or (1 if options.quick else 3), options.seconds or (3 if options.quick else 6)
-        plan = Plan(cases, rounds, seconds, lambda text: print(text, file=sys.stderr))
-        with Relay(folder) as relay:
+
+def main() -> int:
+    options = _options()
+    logging.getLogger().addHandler(logging.NullHandler())  # the gateway's own words while databases are prepared
+    console, errors = Console(width=None if sys.stdout.isatty() else 110), Console(stderr=True)
+    rounds, seconds = QUICK if options.quick else FULL
+    KEPT_AT.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="run-", dir=options.disk) as name:
+        folder, cases = Path(name), chosen(options.only, options.quick)
+        here = machine(folder)
+        syncs, cases = _syncs(folder, cases, errors)
+        plan = Plan(cases, options.rounds or rounds, options.seconds or seconds)
+        with progress(errors, plan.steps) as plan.told, Relay(folder) as relay:
             found = Rounds(Bench(folder, relay, syncs), plan).run()
+    _say(options, console, found, here)
+    failures = missed(found)
+    return 1 if options.strict and failures else 0
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="what matters most, one round, about two minutes")
+    parser.add_argument("--only", nargs="+", default=[], metavar="CASE", help="these cases alone")
+    parser.add_argument("--rounds", type=int, default=0, help=f"default: {FULL[0]}, with --quick {QUICK[0]}")
+    parser.add_argument("--seconds", type=float, default=0, help="of one measurement, about")
+    parser.add_argument("--disk", type=Path, default=KEPT_AT, metavar="FOLDER", help=f"default: {KEPT_AT}")
+    parser.add_argument("--json", action="store_true", help="every figure of every round")
+    parser.add_argument("--markdown", action="store_true", help="print the tables as docs/performance.md has them")
+    parser.add_argument("--write-docs", action="store_true", help="put them into docs/performance.md and README.md")
+    parser.add_argument("--strict", action="store_true", help="exit status 1 when a promised figure is missed")
+    return parser.parse_args()
+
+
+def _syncs(folder: Path, cases: list[Case], errors: Console) -> tuple[Syncs | None, list[Case]]:
+    try:
+        return Syncs(folder), cases
+    except NoCompiler as error:
+        errors.print(f"[bold yellow]Syncs are not counted and no slow disk is measured[/]: {error}", highlight=False)
+        return None, [case for case in cases if not case.slow]
+
+
+def _say(options: argparse.Namespace, console: Console, found: list[Found], here: dict[str, str]) -> None:
+    if options.write_docs:
+        write_docs(found, here)
     if options.json:
-        print(json.dumps(found, indent=1))
-        return
-    medians = median_of(found)
-    for case, figures in medians.items():
-        print(case, {name: round(value, 2) for name, value in figures.items()})
-
-
-def median_of(found: list[Found]) -> Found:
-    return {
-        case: {name: statistics.median(one[case][name] for one in found) for name in figures}
-        for case, figures in found[0].items()
-    }
+        print(json.dumps({"machine": here, "rounds": found}, indent=1))
+    elif options.markdown:
+        print(markdown(found, here), short(found, here), sep="\n\n")
+    else:
+        show(console, found, here)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -64,6 +64,9 @@ class BenchDesk:
     def cpu(self) -> float:
         return cpu_seconds(self._pid)
 
+    def log(self) -> str:
+        return self.gateway.log()
+
     @property
     def memory(self) -> Memory:
         return memory(self._pid)

@@ -77,9 +77,13 @@ class Writer:
         """2 KB each: an answer to each acknowledgement, with it quoted below."""
         return [self._reply(one) for one in to]
 
+    def old_replies(self, tickets: int, count: int) -> list[Letter]:
+        """2 KB each: customers come back to one of the prepared tickets each, drawn from all of them."""
+        return [self._old_reply(place, tickets) for place in self._random.sample(range(tickets), min(count, tickets))]
+
     def _letter(self, rest: str, tail: bytes = b"") -> Letter:
         self._number += 1
-        return self._headed(self._sender(), HELP, f"{self._words(5)} {self._number}", "", rest, tail)
+        return self._headed(self._sender(), HELP, f"{self.words(5)} {self._number}", "", rest, tail)
 
     def _sender(self) -> str:
         if self._known:
@@ -104,11 +108,12 @@ class Writer:
 
     def _lines(self, octets: int) -> Iterator[str]:
         while octets > 0:
-            line = f"{self._words(11)} {self._random.randrange(10**6)}."
+            line = f"{self.words(11)} {self._random.randrange(10**6)}."
             octets -= len(line.encode()) + 2
             yield line
 
-    def _words(self, count: int) -> str:
+    def words(self, count: int) -> str:
+        """So many words of one of the two languages."""
         return " ".join(self._random.choices(VIETNAMESE if self._random.random() < 0.7 else ENGLISH, k=count))
 
     def _alternative(self) -> str:
@@ -131,12 +136,29 @@ class Writer:
             + "Content-Transfer-Encoding: base64\r\n\r\n"
         )
 
+    def _old_reply(self, place: int, tickets: int) -> Letter:
+        customer = known_customer(place % customers_of(tickets))
+        self._number += 1
+        more = f"In-Reply-To: {old_id(place)}\r\nReferences: {old_id(place)}\r\n"
+        subject = f"Re: [BEN-{place + 1}] {self.words(4)}"
+        return self._headed(customer, HELP, subject, more, self._plain(1450))
+
     def _reply(self, to: Acknowledged) -> Letter:
         self._number += 1
         quoted = "\r\n".join(f"> {line}" for line in self._lines(500))
         rest = self._plain(800).removesuffix("\r\n") + f"\r\n\r\nOn Mon, 23 Nov 2026, Desk wrote:\r\n\r\n{quoted}\r\n"
         more = f"In-Reply-To: {to.message_id}\r\nReferences: {to.message_id}\r\n"
-        return self._headed(to.customer, to.reply_to, f"Re: {self._words(4)}", more, rest)
+        return self._headed(to.customer, to.reply_to, f"Re: {self.words(4)}", more, rest)
+
+
+def customers_of(tickets: int) -> int:
+    """How many customers a prepared database of so many tickets knows."""
+    return max(2_000, tickets // 5)
+
+
+def old_id(place: int) -> str:
+    """The Message-ID that opened the prepared ticket at this place, which counts from 0."""
+    return f"<old.{place}@{DOMAIN}>"
 
 
 def known_customer(number: int) -> str:

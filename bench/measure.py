@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from email.utils import parseaddr
 from pathlib import Path
+from typing import Protocol
 
-from bench.desk import BenchDesk
+from bench.counted import Counter
 from bench.letters import DOMAIN, Acknowledged, Letter
 from bench.processes import Loading, Probing, Relay
 from bench.records import Arrived, Job, Result
@@ -15,6 +16,22 @@ from bench.shim import Syncs
 
 DRAIN = 300.0  # seconds until what was accepted must have arrived
 Figures = dict[str, float]
+
+
+class Measurable(Protocol):
+    """What takes mail on `port` and sends what comes of it to the relay."""
+
+    statements: Counter | None
+
+    @property
+    def port(self) -> int: ...
+
+    @property
+    def cpu(self) -> float:
+        """Seconds used so far."""
+
+    def log(self) -> str:
+        """What it says, for when something is wrong."""
 
 
 class Wrong(Exception):
@@ -36,7 +53,7 @@ class Measured:
     acknowledged: list[Acknowledged]
 
 
-def measure(bench: Bench, desk: BenchDesk, job: Job, out: int = 2) -> Measured:
+def measure(bench: Bench, desk: Measurable, job: Job, out: int = 2) -> Measured:
     """Sends a job's letters; each brings about `out` mails at the relay. Wrong unless every one of them is answered
     with 250 and every first mail acknowledged exactly once."""
     syncs = bench.syncs.count if bench.syncs else 0
@@ -49,7 +66,7 @@ def measure(bench: Bench, desk: BenchDesk, job: Job, out: int = 2) -> Measured:
         cpu = desk.cpu - cpu
     arrived = bench.relay.taken()
     if not drained:
-        raise Wrong(f"{len(arrived)} of {out * len(job.letters)} mails came to the relay: {desk.gateway.log()[-1500:]}")
+        raise Wrong(f"{len(arrived)} of {out * len(job.letters)} mails came to the relay: {desk.log()[-1500:]}")
     count = len(job.letters)
     figures = {
         **_rates(result, arrived),

@@ -7,23 +7,31 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from bench.cases import CASES, DEARER, HOMES, KNOWN, WARM_UP, Case, Home, Kind, letters_of
+from bench.cases import CASES, DEARER, HOMES, WARM_UP, Case, Home, letters_of
 from bench.desk import BenchDesk, desk_at
-from bench.letters import Acknowledged, Writer
+from bench.floors import measured_floor, parsed_alone
+from bench.letters import Acknowledged, Writer, customers_of
 from bench.measure import Bench, Figures, measure
+from bench.prepare import tickets
 from bench.records import Job
 
 Found = dict[str, Figures]  # by the name of the case
 
 
-@dataclass(frozen=True)
+@dataclass
 class Plan:
     """What is to be run."""
 
     cases: Sequence[Case]
     rounds: int
     seconds: float  # about how long one measurement lasts
-    told: Callable[[str], None] = lambda _: None  # progress for people
+    told: Callable[[str], None] = lambda _: None  # progress, for people
+
+    @property
+    def steps(self) -> int:
+        """How often `told` is called, about."""
+        in_all = sum(1 if case.mails else self.rounds for case in self.cases)
+        return in_all + self.rounds * (1 + len({case.home for case in self.cases}))
 
 
 @dataclass
@@ -32,27 +40,27 @@ class Rounds:
     plan: Plan
     found: list[Found] = field(default_factory=list)
     _number: int = 0
+    _kept: dict[str, BenchDesk] = field(default_factory=dict)
 
     def run(self) -> list[Found]:
         """One `Found` for each round."""
         for number in range(1, self.plan.rounds + 1):
             self._number = number
-            found: Found = {}
+            self.plan.told(f"round {number}: the floors")
+            found: Found = {**measured_floor(self.bench, (1, 20), self.plan.seconds / 2), **parsed_alone(f"p{number}")}
             for home in HOMES:
-                cases = [case for case in self.plan.cases if case.home == home.name]
+                cases = [case for case in self.plan.cases if case.home == home.name and (number == 1 or not case.mails)]
                 if cases:
                     found |= self._at(home, cases)
             self.found.append(found)
         return self.found
 
     def _at(self, home: Home, cases: Sequence[Case]) -> Found:
-        root = self.bench.folder / "desk"
-        environ = self.bench.syncs.environ if self.bench.syncs else {}
-        self.plan.told(f"round {self._number}: a desk with {home.tickets:,} tickets")
-        desk = desk_at(root, self.bench.relay.port, agents=home.agents, environ=environ)
+        desk = self._desk(home)
         try:
             desk.start()
-            found: Found = {f"start, {home.name}": {"pss_mb": desk.memory.pss, "rss_mb": desk.memory.rss}}
+            memory = desk.memory
+            found: Found = {f"start, {home.name}": {"pss_mb": memory.pss, "rss_mb": memory.rss}}
             warm, acknowledged = self._warm_up(desk, home)
             for case in cases:
                 self.plan.told(f"round {self._number}: {case.title}")
@@ -61,12 +69,31 @@ class Rounds:
             desk.stop()
         finally:
             desk.gateway.close()
-            shutil.rmtree(root)
+            if home.anew:
+                shutil.rmtree(desk.gateway.root)
         return found
+
+    def _desk(self, home: Home) -> BenchDesk:
+        if home.name in self._kept:
+            return self._kept[home.name]
+        self.plan.told(f"round {self._number}: a desk with {home.tickets:,} tickets")
+        prepared = tickets(home.tickets, self.plan.told)
+        desk = desk_at(
+            self.bench.folder / home.name,
+            self.bench.relay.port,
+            database=prepared,
+            agents=home.agents,
+            environ=self.bench.syncs.environ if self.bench.syncs else {},
+        )
+        if home.counted:
+            desk.count_statements()
+        if not home.anew:
+            self._kept[home.name] = desk
+        return desk
 
     def _warm_up(self, desk: BenchDesk, home: Home) -> tuple[float, list[Acknowledged]]:
         """(mails a second, what was acknowledged)"""
-        letters = Writer(f"warm{time.monotonic_ns()}", KNOWN).texts(WARM_UP)
+        letters = Writer(f"warm{time.monotonic_ns()}", customers_of(home.tickets)).texts(WARM_UP)
         done = measure(self.bench, desk, Job(desk.port, letters, 20), 1 + home.agents)
         return done.figures["rate"], done.acknowledged
 
@@ -75,7 +102,7 @@ class Rounds:
     ) -> tuple[Figures, list[Acknowledged]]:
         rate = case.rate or warm / DEARER[case.kind]
         count = case.mails or max(40, round(rate * self.plan.seconds))
-        letters = letters_of(case, f"{case.name}-{self._number}", count, acknowledged)
+        letters = letters_of(case, home, f"{case.name}-{self._number}", count, acknowledged)
         job = Job(desk.port, letters, case.connections, case.rate, case.one_each)
         if case.slow and self.bench.syncs:
             self.bench.syncs.slow_by(case.slow)
@@ -86,7 +113,7 @@ class Rounds:
                 self.bench.syncs.slow_by(0)
         memory = desk.memory
         figures = {**done.figures, "mails": len(letters), "pss_mb": memory.pss, "rss_mb": memory.rss}
-        return figures, [] if case.kind is Kind.REPLY else done.acknowledged
+        return figures, [] if case.out == 1 else done.acknowledged
 
 
 def chosen(names: Sequence[str], quick: bool) -> list[Case]:
