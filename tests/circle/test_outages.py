@@ -93,5 +93,5 @@ def permitted(post: Post) -> bool:
 
 
 def waiting(ticket: dict) -> list[dict]:  # type: ignore[type-arg]
-    """Mails of a ticket that were tried and wait to be tried again."""
-    return [mail for mail in ticket["outbox"] if mail["attempts"] and mail["state"] == "waiting"]
+    """Mails of a ticket that wait for the relay to work again. Its trouble was no try of theirs."""
+    return [mail for mail in ticket["outbox"] if mail["state"] == "waiting" and mail["reply"] and not mail["attempts"]]
