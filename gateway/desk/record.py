@@ -7,6 +7,7 @@ from gateway.desk.case import Case, DeskContext, Draft, entry_from
 from gateway.desk.notice import Writer
 from gateway.desk.people import is_staff, staff_of
 from gateway.desk.place import resolve
+from gateway.desk.undelivered import of_the_address, too_large
 from gateway.model import (
     BounceSeen,
     Entry,
@@ -44,6 +45,12 @@ def _permanent(case: Case) -> bool:
     return report is None or not report.status.startswith("4")
 
 
+def _said(case: Case) -> str:
+    """The words of the server that refused, as the report has them, else its status."""
+    report = case.reading.message.report
+    return (report.diagnostic or report.status) if report else ""
+
+
 def _token(case: Case) -> TokenCheck | None:
     """A signature of ours, wherever it stands: the VERP address before all others."""
     checks = sorted(case.reading.tokens, key=lambda c: (c.token.purpose is not Purpose.BOUNCE, c.where != "recipient"))
@@ -67,7 +74,7 @@ def _bounced(case: Case, context: DeskContext, ticket: TicketFacts, draft: Draft
     bounced = case.reading.bounced
     for address in bounced:
         if not is_staff(context, address):
-            draft.changes.append(BounceSeen(address, permanent, case.now))
+            draft.changes.append(BounceSeen(address, permanent and of_the_address(_said(case)), case.now))
     if not permanent or case.intake.quiet:
         return
     reported = bounced or (report.recipients if report else ())
@@ -85,7 +92,6 @@ def _bounced(case: Case, context: DeskContext, ticket: TicketFacts, draft: Draft
 
 
 def _tell(case: Case, writer: Writer, told: list[Mailbox], cause: str, recipient: str, draft: Draft) -> None:
-    report = case.reading.message.report
     for to in told:
         draft.notices.append(
             writer.to_staff(
@@ -94,9 +100,9 @@ def _tell(case: Case, writer: Writer, told: list[Mailbox], cause: str, recipient
                 to,
                 {
                     "recipient": recipient,
-                    "reply": (report.diagnostic or report.status) if report else "",
+                    "reply": _said(case),
                     "text": case.reading.new_text[:2000],
-                    "gave_up": False,
+                    "because": "too-large" if too_large(_said(case)) else "refused",
                 },
                 null_sender=True,
             )

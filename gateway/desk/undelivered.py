@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 
 from gateway.desk.case import DeskContext, Draft
 from gateway.desk.notice import Writer
 from gateway.desk.people import staff_of
 from gateway.model import BounceSeen, Decision, Mailbox, Notice, TicketFacts, Undelivered
+
+_STATUS = re.compile(r"(?<![\d.])5\.(\d{1,3})\.(\d{1,3})(?![\d.])")
+_TOO_LARGE = re.compile(r"(?<![\d.])5\.(?:3\.4|2\.3)(?![\d.])|^552 .*\b(?:size|large|big)\b", re.IGNORECASE)
 
 
 def undelivered(failure: Undelivered, ticket: TicketFacts, context: DeskContext, now: datetime) -> Decision:
@@ -18,7 +22,7 @@ def undelivered(failure: Undelivered, ticket: TicketFacts, context: DeskContext,
     draft = Draft(next_number=0)
     writer = Writer(context, ticket.number, ticket.department, ticket.subject, now)
     told = _told(failure, ticket, context, writer)
-    if _hard(failure):
+    if not failure.staff and failure.reply.startswith("5") and of_the_address(failure.reply):
         draft.changes.append(BounceSeen(failure.recipient, True, now))
     draft.event(
         ticket.number, "undelivered", "gateway", recipient=failure.recipient, reply=failure.reply, mail=failure.kind
@@ -34,7 +38,7 @@ def undelivered(failure: Undelivered, ticket: TicketFacts, context: DeskContext,
                     "recipient": failure.recipient,
                     "reply": failure.reply,
                     "text": words[:2000] if failure.kind == "answer" else "",
-                    "gave_up": not failure.reply.startswith("5"),
+                    "because": because(failure.reply),
                 },
                 thread=ticket.thread_ids,
                 null_sender=True,
@@ -49,9 +53,27 @@ def _told(failure: Undelivered, ticket: TicketFacts, context: DeskContext, write
     return [box for box in told if box.key != failed]
 
 
-def _hard(failure: Undelivered) -> bool:
-    """Refused for good because of the address, not of what the mail holds (5.7: policy; RFC 3463 §3.8)."""
-    return not failure.staff and failure.reply.startswith("5") and " 5.7." not in f" {failure.reply[3:]}"
+def because(reply: str) -> str:
+    """Why a mail will not be delivered, from the last answer to it: the notice says what can be done about it."""
+    if reply.startswith("4"):
+        return "gave-up"
+    if not reply.startswith("5"):
+        return "no-relay"
+    return "too-large" if too_large(reply) else "refused"
+
+
+def too_large(said: str) -> bool:
+    """Whether a server refused a mail for its size (RFC 3463 §3.3, §3.4; RFC 1870)."""
+    return bool(_TOO_LARGE.search(said))
+
+
+def of_the_address(reply: str) -> bool:
+    """Whether a final refusal says that nothing will ever arrive there (RFC 3463 §3.2, §3.3): not of what this mail
+    holds or how large it is, of policy, of a full mailbox."""
+    found = _STATUS.search(reply)
+    if found is None:
+        return not reply.startswith(("552", "554"))
+    return (found[1], found[2]) in {("0", "0"), ("2", "0"), ("2", "1")} or found[1] == "1"
 
 
 def unwritable(notice: Notice, reason: str, context: DeskContext, now: datetime) -> list[Notice]:
@@ -63,7 +85,7 @@ def unwritable(notice: Notice, reason: str, context: DeskContext, now: datetime)
         "recipient": notice.to.address,
         "reply": reason,
         "text": str(notice.values.get("text", ""))[:2000],
-        "gave_up": False,
+        "because": "refused",
     }
     return [
         writer.to_staff("undelivered", f"unwritable:{notice.cause}", to, values)

@@ -113,7 +113,7 @@ class SmtpSender:
             rest = _AFTER_LOGIN if isinstance(error, LoginRefused) else 0.0
             tried = replace(tried, reply=Reply(0, str(error)), again=not error.after_data, rest=rest)
         except (OSError, smtplib.SMTPException) as error:
-            tried = replace(tried, reply=Reply(0, f"no connection: {type(error).__name__}: {error}"), again=True)
+            tried = replace(tried, reply=Reply(0, self._lost(error)), again=True)
         except Exception as error:  # noqa: BLE001  # a sender never raises: whatever it is, the mail stays in the outbox
             tried = replace(tried, reply=Reply(0, f"fault: {type(error).__name__}: {error}"))
         if connection is None:
@@ -123,6 +123,11 @@ class SmtpSender:
             return None, tried
         connection.settled += 1
         return (connection if connection.reset() else None), tried
+
+    def _lost(self, error: Exception) -> str:
+        """What a person needs to know: which server, and the system's own words."""
+        words = (error.strerror if isinstance(error, OSError) else "") or str(error) or type(error).__name__
+        return f"no connection to {self._relay.host}:{self._relay.port}: {words}"
 
     def _connect(self) -> RelayConnection:
         try:

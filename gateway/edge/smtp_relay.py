@@ -263,7 +263,7 @@ class RelayConnection(smtplib.SMTP):
     def _unfit(self, sender: str, recipient: str, size: int) -> str:
         limit = self.esmtp_features.get("size", "")
         if limit.isdigit() and 0 < int(limit) < size:
-            return f"552 5.3.4 the mail has {size} octets, the relay takes {limit}"
+            return f"552 5.3.4 too large: {_megabytes(size)} as it is sent, {_megabytes(int(limit))} at most"
         if not (sender + recipient).isascii() and not self.has_extn("smtputf8"):
             return "553 5.6.7 the relay does not take addresses beyond ASCII"
         return ""
@@ -330,6 +330,10 @@ def stuffed(data: bytes) -> bytes:
     if data.startswith(b"."):
         data = b"." + data
     return data + (b".\r\n" if data.endswith(b"\r\n") or not data else b"\r\n.\r\n")
+
+
+def _megabytes(octets: int) -> str:
+    return f"{octets / 1_000_000:.1f} MB" if octets >= 100_000 else f"{octets} octets"
 
 
 def _ascii_domain(address: str) -> str:

@@ -64,7 +64,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
             },
             staff=True,
         ),
-        "undelivered": Kind(("recipient",), {**_STAFF, "reply": "", "text": "", "gave_up": True}, staff=True),
+        "undelivered": Kind(("recipient",), {**_STAFF, "reply": "", "text": "", "because": "refused"}, staff=True),
         "note-copy": Kind(("cut", "author", "text"), {"subject": ""}, staff=True),
         "assigned": Kind(("cut", "by"), {"subject": "", "body": ""}, staff=True),
     }

@@ -166,7 +166,7 @@ def sample_values(language: str) -> dict[str, dict[str, object]]:
             "recipient": "hoa@khach.example",
             "reply": "550 5.1.1 <hoa@khach.example>: Recipient address rejected: User unknown",
             "text": ANSWER[language],
-            "gave_up": True,
+            "because": "refused",
         },
         "note-copy": {**staff, "author": AGENT[language], "text": NOTE[language]},
         "assigned": {**staff, "by": AGENT[language], "body": BODY[language]},

@@ -214,12 +214,13 @@ def test_every_code_has_words_of_its_own(
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_a_refused_mail_and_one_given_up_are_told_apart(shipped: Templates, language: str) -> None:
+def test_why_a_mail_was_not_delivered_is_told_apart(shipped: Templates, language: str) -> None:
     values = sample_values(language)["undelivered"]
     texts = {
-        shipped.render("undelivered", language, "", {**values, "gave_up": gave_up}).text for gave_up in (True, False)
+        shipped.render("undelivered", language, "", {**values, "because": code}).text
+        for code in ("refused", "gave-up", "too-large", "no-relay")
     }
-    assert len(texts) == 2
+    assert len(texts) == 4
     assert all("hoa@khach.example" in text and "550 5.1.1" in text for text in texts)
 
 
