@@ -51,14 +51,14 @@ python:
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
 	  echo "\"$(PYTHON)\" cannot make virtual environments. On Debian: apt-get install python3-venv"; exit 1; }
 
-$(VENV)/.stamp-run: pyproject.toml | python
+$(VENV)/.stamp-run: pyproject.toml constraints.txt | python
 	@echo "Installing the libraries into $(VENV) (once; a minute or so) ..."
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
-	@$(BIN)/python -m pip install -qq --disable-pip-version-check -e .
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt -e .
 	@touch $@
 
-$(VENV)/.stamp-test: pyproject.toml | python
+$(VENV)/.stamp-test: pyproject.toml constraints.txt | python
 	@echo "Installing the libraries and the test tools into $(VENV) (once; a minute or so) ..."
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
-	@$(BIN)/python -m pip install -qq --disable-pip-version-check -e '.[test]'
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt -e '.[test]'
 	@touch $@ $(VENV)/.stamp-run
