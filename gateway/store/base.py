@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from gateway.store import commit, ledger, outbox, outbox_wait, queue, rulebooks
+from gateway.store.at_hand import AtHand
 from gateway.store.blobs import Blobs
 from gateway.store.claims import Claims
 from gateway.store.engine import Database
@@ -44,6 +45,7 @@ class Parts:
     writer: GroupCommit | None = None
     reading: Claims = field(default_factory=Claims)
     sending: Claims = field(default_factory=Claims)
+    at_hand: AtHand = field(default_factory=AtHand)
     packers: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(2, "store-pack"))
 
     @property

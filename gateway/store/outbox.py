@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,7 +14,7 @@ from gateway.model import Outgoing, SendResult, Sent, Undelivered
 from gateway.options import Retry
 from gateway.store import schema
 from gateway.store.blobs import BlobDamaged, Blobs
-from gateway.store.outbox_rows import UNDELIVERED
+from gateway.store.outbox_rows import UNDELIVERED, whole
 from gateway.store.outbox_wait import event_of, put_behind
 from gateway.store.queue import printable
 from gateway.store.sets import Lookup, chunks, insert_rows
@@ -108,12 +108,17 @@ def due_ids(connection: Connection, now: datetime, passed: Collection[int], limi
     return due, late
 
 
-def load(connection: Connection, blobs: Blobs, ids: Collection[int]) -> tuple[list[Outgoing], list[int]]:
-    """The mails in the order of `ids`, and those whose body cannot be read."""
-    rows = {row.id: row for row in _WHOLE.rows(connection, ids)}
+def load(
+    connection: Connection, blobs: Blobs, ids: Collection[int], at_hand: Mapping[int, Outgoing]
+) -> tuple[list[Outgoing], list[int]]:
+    """The mails in the order of `ids`, and those whose body cannot be read. Of those at hand nothing is read."""
+    rows = {row.id: row for row in _WHOLE.rows(connection, [number for number in ids if number not in at_hand])}
     found: list[Outgoing] = []
     damaged: list[int] = []
     for number in ids:
+        if number in at_hand:
+            found.append(at_hand[number])
+            continue
         row = rows[number]
         try:
             found.append(_outgoing(row, blobs.unpack(row.body, row.codec, row.content)))
@@ -123,7 +128,6 @@ def load(connection: Connection, blobs: Blobs, ids: Collection[int]) -> tuple[li
 
 
 def _outgoing(row: Row[Any], body: bytes) -> Outgoing:
-    header = row.header if row.header.endswith(b"\r\n") else row.header + b"\r\n"
     return Outgoing(
         id=row.id,
         ticket=row.ticket,
@@ -131,7 +135,7 @@ def _outgoing(row: Row[Any], body: bytes) -> Outgoing:
         recipient=row.recipient,
         envelope_from=row.envelope_from,
         message_id=row.message_id,
-        data=header + b"\r\n" + body,
+        data=whole(row.header, body),
         attempts=row.attempts,
         created_at=row.created_at,
     )

@@ -34,6 +34,11 @@ class OutboxRef:
     held: bool
 
 
+def whole(header: bytes, body: bytes) -> bytes:
+    """A mail as it goes out: a header block may have been kept without its last line end."""
+    return b"%b%b\r\n%b" % (header, b"" if header.endswith(b"\r\n") else b"\r\n", body)
+
+
 class Mails:
     """Collects the mails of a group; `write` adds those that are not there yet."""
 

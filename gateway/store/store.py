@@ -206,7 +206,16 @@ class Store:
         for one, future in zip(commits, futures, strict=True):
             if one.intake_id is not None:
                 future.add_done_callback(self._letting_go(one.intake_id))
+            if one.mails:
+                future.add_done_callback(self._at_hand(one))
         return futures
+
+    def _at_hand(self, one: Commit) -> Callable[[Future[tuple[OutboxRef, ...]]], None]:
+        def done(future: Future[tuple[OutboxRef, ...]]) -> None:
+            if not future.cancelled() and future.exception() is None:
+                self._parts.at_hand.put(one, future.result())
+
+        return done
 
     def _letting_go(self, intake_id: int) -> Callable[[Future[Any]], None]:
         def done(future: Future[Any]) -> None:
@@ -229,7 +238,7 @@ class Store:
         parts = self._parts
         with parts.sending.taking() as (held, take), parts.read() as connection:
             ids, late = outbox.due_ids(connection, now, held, limit)
-            found, damaged = outbox.load(connection, parts.blobs, ids)
+            found, damaged = outbox.load(connection, parts.blobs, ids, parts.at_hand.take(ids))
             take(mail.id for mail in found)
         try:
             for state, numbers in (("expired", late), ("failed", damaged)):

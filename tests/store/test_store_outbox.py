@@ -10,7 +10,7 @@ import pytest
 
 from gateway.model import SendResult, Sent
 from gateway.options import Retry
-from gateway.store import outbox
+from gateway.store import at_hand, outbox
 from gateway.store.blobs import FILE_FROM
 from gateway.store.store import Store
 from tests.store.desk import ANNA, NOW, commit, make_ticket, notice, opened
@@ -54,6 +54,30 @@ def test_a_mail_goes_out_whole_and_once(tmp_path: Path, engine: str) -> None:
         assert mark(store, ids, Sent.REFUSED) == []  # a late second result changes nothing
         assert kinds(store) == ["sent"] * 3
         assert store.outbox_depth() == 0
+
+
+def test_what_is_at_hand_is_what_is_kept(tmp_path: Path) -> None:
+    """A mail goes to the sender from memory; what its row gives is the same to the octet."""
+    twins = [notice(1, cause, "b@x", message_id="<b@x>", header=b"X: %b" % cause.encode()) for cause in ("1", "2")]
+    mails = (notice(1, "c", body=b"a\r\n" * 999), notice(1, "d", "d@x", hold=True), *twins)
+    with opened(tmp_path) as store:
+        make_ticket(store, 1)
+        queue(store, *mails)
+        store.release(NOW).result(10)
+        found = store.claim_outbox(50, NOW)
+        assert len(found) == 3  # the second of the twins waits for the first
+    with opened(tmp_path) as store:
+        assert store.claim_outbox(50, NOW) == found
+
+
+def test_what_is_at_hand_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(at_hand, "MOST_OCTETS", 3000)
+    with opened(tmp_path) as store:
+        make_ticket(store, 1)
+        ids = queue(store, *(notice(1, f"{n}", f"{n}@x", body=b"x" * 1000 + b"%d" % n) for n in range(9)))
+        mails = store.claim_outbox(50, NOW)
+        assert [mail.id for mail in mails] == ids
+        assert [mail.data[-1:] for mail in mails] == [b"%d" % n for n in range(9)]
 
 
 def test_a_crash_while_sending_sends_again_with_the_same_octets(tmp_path: Path) -> None:
@@ -157,6 +181,7 @@ def test_a_body_that_cannot_be_read_fails_alone(tmp_path: Path) -> None:
         make_ticket(store, 1)
         ids = queue(store, notice(1, "a", "a@x", body=b"x" * FILE_FROM * 2), notice(1, "b", "b@x"))
         next(path for path in (tmp_path / "blobs").rglob("*") if path.is_file()).unlink()
+    with opened(tmp_path) as store:  # nothing is at hand any more
         assert claimed(store) == ids[1:]
         assert [one.outbox_id for one in store.failed_untold()] == ids[:1]
 
