@@ -155,6 +155,30 @@ def _status_on_disk(config: Path) -> dict[str, Any]:
 
 @main.command()
 @CONFIG
+@click.option("--test", "test", is_flag=True, help="send a test alarm by mail and by command, now")
+@JSON
+def alarms(config: Path, test: bool, as_json: bool) -> None:
+    """The alarms that stand; --test tries both ways out. Exit 1 while one stands, or when a way fails."""
+    from gateway.edge.control import NoDaemon, call
+    from gateway.show import alarm_page, alarm_test_page
+
+    try:
+        answer = call(_control(config), "alarm-test" if test else "status", {})
+    except NoDaemon:
+        _fail("no daemon is running", 1)
+    if "error" in answer:
+        _fail(str(answer["error"]), 1)
+    shown = answer if test else {"alarms": answer["health"]["alarms"]}
+    if as_json:
+        _print(shown)
+        good = answer["command"] in (None, "done") if test else not shown["alarms"]
+    else:
+        good = alarm_test_page(answer) if test else alarm_page(shown["alarms"])
+    sys.exit(0 if good else 1)
+
+
+@main.command()
+@CONFIG
 @click.option("--status", "state", type=click.Choice(["new", "open", "waiting", "closed"]))
 @click.option("--department", help="its name in the rules")
 @JSON

@@ -6,47 +6,45 @@ Exit status: 0 after SIGTERM, 2 for a configuration that cannot be used, 3 for a
 from __future__ import annotations
 
 import asyncio
-import os
 import random
 import signal
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import AsyncExitStack, suppress
-from dataclasses import asdict
-from datetime import datetime
 from functools import partial
 from typing import Any
 
 from gateway import log
 from gateway.build import Parts, build_parts
 from gateway.edge import systemd
+from gateway.edge.alarm_command import run_command
 from gateway.edge.at_work import AtWork
 from gateway.edge.clock import Clock
 from gateway.edge.control import ControlServer
+from gateway.edge.files import JsonFile
 from gateway.edge.http import HttpServer, build_app
 from gateway.edge.imap_in import ImapPoller
 from gateway.edge.smtp_in import SmtpListener
+from gateway.flow.alarm_book import lasting, read_book
+from gateway.flow.alarms import Alarms, Ways
 from gateway.flow.loops import Loops, Troubles
 from gateway.flow.pace import Pace
 from gateway.flow.receive import Desk, Tools
 from gateway.flow.send import Sending, Unmarked
+from gateway.flow.signs import MailboxSigns, RelaySign
 from gateway.flow.tick import tick
 from gateway.mail.token import bare_address
-from gateway.model import Received, Source
+from gateway.model import Ill, Received, Source, Trouble
 from gateway.options import Listen
 from gateway.settings import Settings, verify_password
-from gateway.store.database import folders
 from gateway.store.errors import StoreBroken
+from gateway.watch import Seen, Watch
 
 STOP = 24.0  # seconds from the signal to the end, at most, a few more for what the disk does
 STOP_CLIENTS = 10.0  # of these: for clients to finish the mail they are at
 TICK = 5.0  # seconds between looks at what has come due
-STALLED = 60.0  # a desk that has not moved for so long fails the watchdog
-STALLED_APART = 180.0  # the same for large mail: beyond what two children may take to start and to read
-AWAY_LONG = 300.0  # a relay that no mail can go through for so long is not normal
-WAITS_LONG = 300.0  # a kept mail without its outcome after so long is not normal
-MIB = 1024 * 1024
+COUNTED = 60.0  # seconds between counts of whole tables
 
 
 class Daemon:
@@ -54,7 +52,6 @@ class Daemon:
 
     def __init__(self, settings: Settings, log_trouble: Callable[[], str] = str) -> None:
         self._settings = settings
-        self._log_trouble = log_trouble
         self._clock = Clock(settings.clock_speed, settings.clock_start)
         self._parts: Parts = build_parts(settings)
         store, metrics = self._parts.store, self._parts.metrics
@@ -71,7 +68,25 @@ class Daemon:
                 at_work.left,
             )
         )
+        self._troubles = Troubles()
+        self._loops = Loops(self._broken, self._troubles)
+        self._listeners: list[SmtpListener] = []
         unmarked, self._pace = Unmarked(), Pace(settings.relay)
+        told = JsonFile(settings.state_dir / "alarms.json")
+        lasts = lasting(read_book(told.load()), self._clock.now())
+        boxes = MailboxSigns((box.name for box in settings.imap), lasts)
+        seen = Seen(
+            self._desk,
+            self._loops,
+            boxes,
+            self._pace,
+            RelaySign(lasts),
+            log_trouble,
+            lambda: [listener.trouble for listener in self._listeners if listener.trouble],
+            lambda: self._alarms.command_failed,
+        )
+        self._watch = Watch(settings, self._parts, self._clock, seen)
+        self._alarms = self._make_alarms(told)
         self._senders = [
             Sending(
                 store,
@@ -87,20 +102,25 @@ class Daemon:
             for transport in self._parts.transports
         ]
         self._pollers = [
-            ImapPoller(
-                box, self._accept, self._parts.ledger, self._clock.now, self._ready, self._parts.metrics.heartbeat
-            )
+            ImapPoller(box, self._accept, self._parts.ledger, self._clock.now, self._ready, metrics.heartbeat, boxes)
             for box in settings.imap
         ]
-        self._troubles = Troubles()
-        self._loops = Loops(self._broken, self._troubles)
-        self._listeners: list[SmtpListener] = []
         self._loop = asyncio.get_running_loop()
         self._done = asyncio.Event()
         self._deadline = 0.0
         self._status = 0
-        self._disk_checked, self._disk_reason = 0.0, ""
-        self._folders = {settings.state_dir} | folders(settings.database_url)
+        self._counted = 0.0
+
+    def _make_alarms(self, told: JsonFile) -> Alarms:
+        limits = self._settings.alarms
+        ways = Ways(
+            self._watch.troubles,
+            self._clock.now,
+            self._parts.rules.current,
+            lambda alarm: run_command(limits.command, alarm, limits.command_timeout),
+            self._wake_senders,
+        )
+        return Alarms(limits, self._parts.store, ways, told)
 
     # --- what the edges are given ---
 
@@ -135,23 +155,7 @@ class Daemon:
     def _ready(self) -> str:
         """Why no mail can be taken now: a damaged store, a disk that is read-only or has too little room; "" if it
         can."""
-        if self._status == 3:
-            return "broken"
-        now = time.monotonic()
-        if now - self._disk_checked > 1.0:
-            self._disk_reason, self._disk_checked = self._full(), now
-        return self._disk_reason
-
-    def _full(self) -> str:
-        need = max(100 * MIB, 3 * self._settings.limits.message)
-        try:
-            disks = [os.statvfs(folder) for folder in self._folders]
-        except OSError as error:
-            return f"cannot be looked at: {error.strerror}"
-        if any(disk.f_flag & os.ST_RDONLY for disk in disks):
-            return "read-only"
-        free = min(disk.f_bavail * disk.f_frsize for disk in disks)
-        return f"{free} octets free, {need} needed" if free < need else ""
+        return "broken" if self._status == 3 else self._watch.room()
 
     def _login(self, user: str, password: str) -> bool:
         stored = self._settings.submission_users.get(user.strip().lower())
@@ -187,6 +191,8 @@ class Daemon:
         return self._status
 
     async def _last(self) -> None:
+        if self._status == 3:
+            await self._loop.run_in_executor(None, self._last_words)
         await self._loop.run_in_executor(None, self._stop_loops)
 
     def _end(self) -> None:
@@ -200,6 +206,10 @@ class Daemon:
         self._status = 3
         with suppress(RuntimeError):  # the loop has ended already
             self._loop.call_soon_threadsafe(self._end)
+
+    def _last_words(self) -> None:
+        reason = "the database is damaged, the gateway ends with status 3"
+        self._alarms.last_words(Trouble(Ill.STORE, "", reason, True, self._clock.now(), reason))
 
     def _hang_up(self) -> None:
         done = self._loop.run_in_executor(None, self._reload)
@@ -248,6 +258,7 @@ class Daemon:
         start("desk", lambda: self._desk.run(stopping))
         start("slow-lane", lambda: self._desk.run_slow(stopping))
         start("clock", self._tick_loop)
+        start("alarms", lambda: self._alarms.run(stopping))
         for number, sender in enumerate(self._senders):
             start(f"sender-{number}", partial(sender.run, stopping))
         for poller in self._pollers:
@@ -259,9 +270,14 @@ class Daemon:
             for sender in self._senders[:1]:
                 sender.tell_failed()
             tick(store, self._parts.rules.current(), self._clock.now(), lambda: self._wake_senders(1))
-            self._parts.metrics.observe(store.status(), self._clock.now())
-            self._parts.metrics.relay(self._pace.trouble() is None)
+            self._count()
             self._loops.stopping.wait(rest)
+
+    def _count(self) -> None:
+        now = time.monotonic()
+        if not self._counted or now - self._counted > COUNTED:
+            self._counted = now
+            self._parts.metrics.observe(self._parts.store.status()["tickets"])
 
     def _stop_loops(self) -> None:
         self._desk.end()
@@ -275,50 +291,14 @@ class Daemon:
             log.fault(name, "did not end in time")
         self._parts.close()
 
-    # --- health ---
-
     def _health(self) -> tuple[bool, dict[str, Any]]:
-        """Red when the desk stands still, a loop keeps failing, the disk is nearly full or the rules on disk are
-        refused."""
-        waiting, oldest = self._parts.store.waiting()
-        reasons = [
-            *self._stalled(oldest),
-            *self._loops.troubles(),
-            *([f"disk: {self._ready()}"] if self._ready() else []),
-            *([f"rules refused: {self._parts.rules.trouble}"] if self._parts.rules.trouble else []),
-            *([f"log: {self._log_trouble()}"] if self._log_trouble() else []),
-            *self._way_out(),
-            *(listener.trouble for listener in self._listeners if listener.trouble),
-        ]
-        return not reasons, {
-            "reasons": reasons,
-            "waiting": waiting,
-            "oldest": oldest.isoformat() if oldest else None,
-            "outbox": self._parts.store.outbox_depth(),
-            "relay": asdict(trouble) if (trouble := self._pace.trouble()) else None,
-            "rulebook": self._parts.rules.current().rulebook.digest,
-        }
-
-    def _way_out(self) -> list[str]:
-        """A relay that has been in trouble for longer than a restart of it takes."""
-        trouble = self._pace.trouble()
-        if trouble is None or trouble.lasts < AWAY_LONG:
-            return []
-        return [f"no mail can go out for {int(trouble.lasts)} s: {trouble.why}"]
-
-    def _stalled(self, oldest: datetime | None) -> list[str]:
-        now = time.perf_counter()
-        age = (self._clock.now() - oldest).total_seconds() / self._clock.speed if oldest else 0.0
-        return [
-            *(["the desk has not moved for a minute"] if now - self._desk.ordinary.beat > STALLED else []),
-            *(["large mail has not moved for minutes"] if now - self._desk.apart.beat > STALLED_APART else []),
-            *([f"the oldest mail has waited for {int(age)} s"] if age > WAITS_LONG else []),
-        ]
+        good, details = self._watch.health()
+        return good, {**details, "alarms": self._alarms.standing()}
 
     async def _watchdog(self) -> None:
         interval = systemd.watchdog_interval()
         while interval:
-            if time.perf_counter() - self._desk.ordinary.beat < STALLED:
+            if self._watch.moves():
                 systemd.notify("WATCHDOG=1")
             await asyncio.sleep(interval / 2)
 
@@ -328,6 +308,7 @@ class Daemon:
         return {
             "reload": lambda _: {"problems": self._reload()},
             "status": lambda _: {"status": self._parts.store.status(), "health": self._health()[1]},
+            "alarm-test": lambda _: self._alarms.test(),
             "quarantine-release": self._release,
             "clock-speed": self._set_speed,
         }

@@ -192,6 +192,12 @@ def template_trouble(kind: str, language: str, what: str) -> None:
     _say(logging.ERROR, "template_trouble", kind=kind, language=language, what=what)
 
 
+def alarm(state: str, alarm: str, about: str, reason: str) -> None:
+    """An alarm begins, lasts or is over."""
+    level = logging.INFO if state == "end" else logging.ERROR
+    _say(level, "alarm", state=state, alarm=alarm, about=about or None, reason=reason)
+
+
 # --- mail in ---
 
 

@@ -58,6 +58,7 @@ class ImapMailbox:
     since: str = "quiet"  # first import: "quiet" (ticket all, acknowledge none), "skip" (only mail from now on)
     # "quiet" and "skip" apply to what was there at the very first contact with a folder
     timeout: float = 60.0
+    reconcile: float = 3600.0  # how often the whole folder is compared with the ledger
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +104,24 @@ class Caps:
     bounces: int = 3
     bounce_days: int = 7
     mute_days: int = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Alarming:
+    """Who is told when something is wrong, and when it is that wrong."""
+
+    to: tuple[str, ...] = ()
+    command: tuple[str, ...] = ()  # run without a shell, the alarm as JSON on its standard input
+    command_timeout: float = 30.0
+    language: str = "vi"
+    repeat: float = 86400.0  # a reminder while it lasts; 0: none
+    settle: float = 300.0  # an alarm is over when its cause has been gone for so long
+    per_hour: int = 10  # tellings by each way; what is more waits and goes together
+    mailbox: float = 900.0  # not polled well for so long
+    proof: float = 6 * 3600.0  # a mailbox not compared with the ledger for so long
+    waiting: float = 300.0  # the oldest mail that was kept and not handled
+    relay: float = 300.0  # the relay takes nothing: longer than a restart of it
+    outbox: float = 4 * 3600.0  # the oldest mail that waits to be sent
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,11 +66,7 @@ def _table(titles: Sequence[str], lines: Sequence[Sequence[Any]], nothing: str) 
 def status_page(status: Mapping[str, Any], health: Mapping[str, Any]) -> None:
     """What runs, what is wrong, what waits."""
     out = console()
-    reasons = health.get("reasons", [])
-    for reason in reasons:
-        out.print(f"[red]✗[/red] {escape(str(reason))}")
-    if not reasons:
-        out.print("[green]✓[/green] running and well")
+    _wellbeing(out, health)
     for name, title in (("tickets", "tickets"), ("intake", "mail in"), ("outbox", "mail out")):
         counts = status.get(name)
         if counts is not None:
@@ -87,6 +83,55 @@ def status_page(status: Mapping[str, Any], health: Mapping[str, Any]) -> None:
         out.print(f"database: {_size(status['database_size'])}, schema {status.get('revision')}")
     if health.get("rulebook"):
         out.print(f"rules: digest {health['rulebook'][:12]}")
+    for box in health.get("mailboxes", []):
+        _mailbox(out, box)
+
+
+def _wellbeing(out: Console, health: Mapping[str, Any]) -> None:
+    reasons = health.get("reasons", [])
+    for reason in reasons:
+        out.print(f"[red]✗[/red] {escape(str(reason))}")
+    if not reasons:
+        out.print("[green]✓[/green] running and well")
+    for note in health.get("notes", []):
+        out.print(f"[yellow]![/yellow] {escape(str(note))}")
+    for alarm in health.get("alarms", []):
+        out.print(f"alarm since {_when(alarm['begun'])}: {escape(_alarm(alarm))}")
+
+
+def _mailbox(out: Console, box: Mapping[str, Any]) -> None:
+    """One mailbox: when it was polled well, and what the last comparison of each folder with the ledger found."""
+    trouble = f", {box['trouble']}" if box["trouble"] else ""
+    out.print(f"mailbox {escape(box['name'])}: polled well {box['silent_seconds']} s ago{escape(trouble)}")
+    for one in box["folders"]:
+        found = f"{one['on_server']} on the server, {one['known']} known, {one['missed']} missed"
+        more = "".join(f", {one[name]} {name}" for name in ("unmoved", "changed") if one[name])
+        out.print(f"  {escape(one['folder'])}: compared {_when(one['at'])}: {found}{more}")
+
+
+def _alarm(alarm: Mapping[str, Any]) -> str:
+    return f"{alarm['alarm']} {alarm['about']}".strip() + f": {alarm['reason']}"
+
+
+def alarm_page(alarms: Sequence[Mapping[str, Any]]) -> bool:
+    """The alarms that stand, one a line; whether there are none."""
+    out = console()
+    for alarm in alarms:
+        risk = "[red]✗[/red]" if alarm["mail_at_risk"] else "[yellow]![/yellow]"
+        out.print(f"{risk} {_when(alarm['begun'])} {escape(_alarm(alarm))}")
+    if not alarms:
+        out.print("no alarms")
+    return not alarms
+
+
+def alarm_test_page(answer: Mapping[str, Any]) -> bool:
+    """What became of a test alarm by each way; whether none has failed."""
+    out = console()
+    mail = ", ".join(answer["mail"])
+    out.print(f"mail: written to {escape(mail)}; see that it arrives" if mail else "mail: alarms.to is not set")
+    command = answer["command"]
+    out.print("command: alarms.command is not set" if command is None else f"command: {escape(command)}")
+    return command in (None, "done")
 
 
 def ticket_page(ticket: dict[str, Any]) -> None:

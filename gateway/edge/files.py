@@ -8,6 +8,7 @@ import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 MAX_FILE = 10 * 1024 * 1024
 
@@ -97,4 +98,22 @@ class LastGood:
             kept = json.loads(self._path.read_text(encoding="utf-8"))
             return dict(kept["rules"]), dict(kept["templates"])
         except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+
+class JsonFile:
+    """One JSON value in the state folder, replaced whole."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def save(self, value: Mapping[str, Any]) -> None:
+        """Raises OSError; then the former value stays."""
+        write_atomic(self._path, json.dumps(value, ensure_ascii=False).encode())
+
+    def load(self) -> Any:
+        """None if there is none, or none that can be read."""
+        try:
+            return json.loads(self._path.read_bytes())
+        except (OSError, ValueError):
             return None

@@ -23,6 +23,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Protocol
 
 from gateway.edge.imap_folder import COMMIT_TIMEOUT, FolderState, FolderVisit, Given, Ledger, NotKept, NotReady
 from gateway.edge.imap_session import ImapSession, LoginRefused, Selected, open_session, safe_argument
@@ -67,12 +68,41 @@ class Backoff:
         return self.refused * random.uniform(0.9, 1.1)
 
 
+class Signs(Protocol):
+    """Where a mailbox lets be seen how it is; each call names the mailbox."""
+
+    def alive(self, name: str) -> None:
+        """A batch was kept."""
+
+    def polled(self, name: str, trouble: str = "") -> None:
+        """A poll has ended; `trouble`: not well."""
+
+    def refused(self, name: str, reply: str) -> None:
+        """The server does not take the login."""
+
+    def proven(self, name: str) -> None:
+        """Every folder agrees with the ledger."""
+
+
+class _Unseen:
+    """For a poller that nobody watches."""
+
+    def alive(self, name: str) -> None: ...
+
+    def polled(self, name: str, trouble: str = "") -> None: ...
+
+    def refused(self, name: str, reply: str) -> None: ...
+
+    def proven(self, name: str) -> None: ...
+
+
 class ImapPoller:
     """Polls one mailbox. `run` belongs to one thread; `poll_once` is for the CLI and tests, never beside `run`.
 
     `accept` keeps a message; its future is done when the commit is, and fails when nothing was kept.
     `ready` says why no mail can be taken now, "" when it can. `beat` is called with the mailbox's name after each
-    good poll and each kept batch. `password` is asked at each login and replaces the mailbox's own.
+    good poll and each kept batch. `signs` are told how each poll went. `password` is asked at each login and replaces
+    the mailbox's own.
     ValueError for a folder name with CR, LF or NUL in it.
     """
 
@@ -84,6 +114,7 @@ class ImapPoller:
         now: Callable[[], datetime],
         ready: Callable[[], str],
         beat: Callable[[str], None],
+        signs: Signs | None = None,
         password: Callable[[], str] | None = None,
     ) -> None:
         for name in (*mailbox.folders, mailbox.archive, mailbox.failed):
@@ -94,12 +125,13 @@ class ImapPoller:
         self._now = now
         self._ready = ready
         self._beat: Callable[[], None] = lambda: beat(mailbox.name)
+        self._signs = signs or _Unseen()
         self._password = password or (lambda: mailbox.password)
         self._session: ImapSession | None = None
         self._stop = threading.Event()
         self._reconciled: dict[str, datetime] = {}
         self._said = ""  # the trouble last logged, so that it is logged once
-        self._given = Given(accept, ledger, now, self._check, self._beat, {})
+        self._given = Given(accept, ledger, now, self._check, self._kept_some, {})
 
     def run(self, stop: threading.Event) -> None:
         """Polls until `stop` is set; then logs out. Ends for no other reason."""
@@ -115,25 +147,32 @@ class ImapPoller:
             polled = self.poll_once()
             if polled.trouble:
                 self._say(logging.WARNING, "; ".join(polled.trouble))
+                self._signs.polled(self.mailbox.name, self._said)
                 return min(pause, self.backoff.after_fault())
             self._said, self.backoff.faults = "", 0
             self._beat()
+            self._signs.polled(self.mailbox.name)
             if self._session and self.mailbox.idle and self._session.can_idle:
                 self._session.idle(pause, self._stop)
                 return 0.0
         except NotReady as error:
             self._say(logging.WARNING, f"not polling: {error}")
+            if not self._stop.is_set():
+                self._signs.polled(self.mailbox.name, self._said)
             return min(pause, NOT_READY_WAIT)
         except LoginRefused as error:
             self._say(logging.ERROR, f"login refused: {error}")
+            self._signs.refused(self.mailbox.name, self._said.removeprefix("login refused: "))
             return self.backoff.after_refusal()
         except (imaplib.IMAP4.error, OSError) as error:
             self._drop()
             self._say(logging.WARNING, f"{type(error).__name__}: {error}")
+            self._signs.polled(self.mailbox.name, self._said)
             return self.backoff.after_fault()
-        except Exception:  # noqa: BLE001  # a fault of ours must not end the thread: the mailbox would be silent for ever
+        except Exception as error:  # noqa: BLE001  # a fault of ours must not end the thread: it would be silent for ever
             self._drop()
             _log.exception("imap_fault mailbox=%s", self.mailbox.name)
+            self._signs.polled(self.mailbox.name, f"a fault of our own: {type(error).__name__}")
             return self.backoff.after_fault()
         return pause
 
@@ -157,6 +196,10 @@ class ImapPoller:
             except (imaplib.IMAP4.error, NotKept) as error:
                 trouble.append(f"folder {folder!r}: {error}")
         return Polled(done["kept"], done["skipped"], done["gone"], done["refused"], tuple(trouble))
+
+    def _kept_some(self) -> None:
+        self._beat()
+        self._signs.alive(self.mailbox.name)
 
     def close(self) -> None:
         """Logs out; raises nothing."""

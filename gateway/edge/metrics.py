@@ -6,14 +6,11 @@ counted under "other".
 
 from __future__ import annotations
 
-import time
-from collections.abc import Mapping
-from datetime import datetime
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 
-from gateway.model import Outcome, Sent, Source, Status
+from gateway.model import Ill, Observation, Outcome, Sent, Source, Status, Trouble
 
 _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 15.0)
 _SOURCES = frozenset(source.value for source in Source)
@@ -45,7 +42,17 @@ class Metrics:
         self._heartbeat = Gauge(
             "gateway_imap_heartbeat_timestamp_seconds", "Last good poll of a mailbox", ["mailbox"], registry=registry
         )
+        self._unsent = Gauge("gateway_oldest_unsent_seconds", "Age of the oldest mail to be sent", registry=registry)
+        self._automatic = Gauge(
+            "gateway_automatic_last_hour", "Automatic mails to customers in the last hour", registry=registry
+        )
+        self._trouble = Gauge("gateway_trouble", "Things that are wrong now, by kind", ["kind"], registry=registry)
+        self._silent = Gauge(
+            "gateway_imap_silent_seconds", "Since the last good poll of a mailbox", ["mailbox"], registry=registry
+        )
         self._mailboxes: set[str] = set()
+        for ill in Ill:
+            self._trouble.labels(ill.value)
         for source in sorted(_SOURCES):
             self._received.labels(source)
         for outcome in sorted(_OUTCOMES):
@@ -73,21 +80,32 @@ class Metrics:
 
     def heartbeat(self, mailbox: str) -> None:
         """A configured mailbox was polled well, now."""
-        if mailbox not in self._mailboxes and len(self._mailboxes) >= _MAILBOXES:
-            mailbox = "other"
-        self._mailboxes.add(mailbox)
-        self._heartbeat.labels(mailbox).set_to_current_time()
+        self._heartbeat.labels(self._mailbox(mailbox)).set_to_current_time()
 
-    def observe(self, status: Mapping[str, Any], now: datetime | None = None) -> None:
-        """Takes over the depths that the store reports: "waiting", "oldest_waiting" (ISO 8601 or None), "outbox_depth",
-        "intake" and "tickets" (counts by state). `now` is the desk's clock, by default the machine's."""
-        self._intake.set(int(status.get("waiting") or 0))
-        self._outbox.set(int(status.get("outbox_depth") or 0))
-        self._quarantined.set(int(_counts(status, "intake").get("quarantined", 0)))
-        tickets = _counts(status, "tickets")
+    def _mailbox(self, name: str) -> str:
+        if name not in self._mailboxes and len(self._mailboxes) >= _MAILBOXES:
+            name = "other"
+        self._mailboxes.add(name)
+        return name
+
+    def saw(self, seen: Observation, troubles: Sequence[Trouble]) -> None:
+        """Takes over what was seen of the daemon, and what of it is wrong."""
+        pulse = seen.pulse
+        self._intake.set(pulse.waiting)
+        self._oldest.set(seen.waits)
+        self._outbox.set(pulse.outbox)
+        self._unsent.set(seen.unsent)
+        self._quarantined.set(pulse.quarantined)
+        self._automatic.set(pulse.automatic_last_hour)
+        for ill in Ill:
+            self._trouble.labels(ill.value).set(sum(1 for trouble in troubles if trouble.ill is ill))
+        for box in seen.mailboxes:
+            self._silent.labels(self._mailbox(box.name)).set(box.silent)
+
+    def observe(self, tickets: Mapping[str, int]) -> None:
+        """Takes over how many tickets there are of each status."""
         for state in _STATUSES:
             self._tickets.labels(state).set(int(tickets.get(state, 0)))
-        self._oldest.set(_age(status.get("oldest_waiting"), now.timestamp() if now else time.time()))
 
     def render(self) -> bytes:
         """The page for Prometheus (text format 0.0.4)."""
@@ -96,17 +114,3 @@ class Metrics:
 
 def _closed(value: str, known: frozenset[str]) -> str:
     return value if value in known else "other"
-
-
-def _counts(status: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    counts = status.get(name)
-    return counts if isinstance(counts, Mapping) else {}
-
-
-def _age(oldest: object, now: float) -> float:
-    if not isinstance(oldest, str) or not oldest:
-        return 0.0
-    try:
-        return max(0.0, now - datetime.fromisoformat(oldest).timestamp())
-    except ValueError:
-        return 0.0

@@ -61,11 +61,13 @@ class Current:
 
     @cached_property
     def _own_mail(self) -> OwnMail:
+        bounce = address_key(self.fixed.desk.bounce_address)
         return OwnMail(
-            addresses=self.rulebook.all_addresses() | {address_key(self.fixed.desk.bounce_address)},
+            addresses=self.rulebook.all_addresses() | {bounce},
             domain=self.fixed.desk.domain,
             list_ids=self.fixed.list_ids,
             spam_threshold=self.fixed.spam_threshold,
+            bounce=bounce,
         )
 
     @cached_property

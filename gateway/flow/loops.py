@@ -30,9 +30,9 @@ class Troubles:
             with self._lock:
                 self._found.pop(name, None)
 
-    def recent(self) -> list[str]:
+    def recent(self) -> list[tuple[str, str]]:
         with self._lock:
-            return [f"{name}: {what}" for name, (until, what) in self._found.items() if monotonic() < until]
+            return [(name, what) for name, (until, what) in self._found.items() if monotonic() < until]
 
 
 class Loops:
@@ -67,11 +67,11 @@ class Loops:
                 log.fault(name, f"{type(error).__name__}: {error}", error)
                 self.stopping.wait(AGAIN)
 
-    def troubles(self) -> list[str]:
-        """Loops that failed within the last minute and other recent troubles, and loops that ended before their
-        time."""
-        ended = [thread.name for thread in self._threads if not thread.is_alive()]
-        return self._troubles.recent() + [f"{name}: has ended" for name in ended if not self.stopping.is_set()]
+    def troubles(self) -> tuple[tuple[str, str], ...]:
+        """Loops that failed within the last minute and other recent troubles, and loops that ended before their time:
+        name and what."""
+        ended = [] if self.stopping.is_set() else [t.name for t in self._threads if not t.is_alive()]
+        return (*self._troubles.recent(), *((name, "has ended") for name in ended))
 
     def join(self, deadline: float) -> list[str]:
         """Waits for all of them until `deadline` (of `monotonic`); the names of those that still run."""

@@ -67,6 +67,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         "undelivered": Kind(("recipient",), {**_STAFF, "reply": "", "text": "", "because": "refused"}, staff=True),
         "note-copy": Kind(("cut", "author", "text"), {"subject": ""}, staff=True),
         "assigned": Kind(("cut", "by"), {"subject": "", "body": ""}, staff=True),
+        "alarm": Kind(("alarms", "text"), staff=True),
     }
 )
 
@@ -119,6 +120,11 @@ _STAFF_HEAD = {
         "en": "Internal note, not seen by the customer",
     },
     "assigned": {"vi": "Yêu cầu được giao cho bạn", "zh": "工单已分配给您", "en": "A ticket was assigned to you"},
+    "alarm": {
+        "vi": "Hệ thống yêu cầu cần người quản trị xem. Lệnh để xem: gateway status",
+        "zh": "工单系统需要管理员查看。查看命令：gateway status",
+        "en": "The ticket gateway needs a look by those who run it. To look: gateway status",
+    },
 }
 _FACTS = (
     *("what", "reason", "detail", "suggestion", "why", "customer_name", "customer_address", "evidence", "due"),
@@ -153,6 +159,28 @@ _CODES: Mapping[str, tuple[str, tuple[object, ...]]] = {
 _LISTS: Mapping[str, tuple[object, ...]] = {
     "history": ({"who": "Who", "when": "When", "text": "Text\nof two lines"},) * 2,
     "commands": ({"name": "#close", "help": "help"},) * 2,
+    "alarms": (
+        {
+            "mark": "Alarm",
+            "title": "Title <&>",
+            "since": "since",
+            "until": "",
+            "means": "means",
+            "do": "do",
+            "look": "look",
+            "detail": "detail <&>",
+        },
+        {
+            "mark": "Over",
+            "title": "Title",
+            "since": "since",
+            "until": "until",
+            "means": "means",
+            "do": "",
+            "look": "look",
+            "detail": "",
+        },
+    ),
 }
 _NAMED = ("also_to", "not_included", "hints", "agents")
 

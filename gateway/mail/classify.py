@@ -18,21 +18,24 @@ from gateway.mail.marks import (
     is_machine_address,
     list_id,
     read_marks,
+    recipients,
     report_type,
 )
 from gateway.mail.quoting import folded
-from gateway.mail.token import bare_address, looks_own
+from gateway.mail.token import bare_address, looks_alarm, looks_own
 from gateway.model import Envelope, MailKind, Message, address_key
 
 
 @dataclass(frozen=True, slots=True)
 class OwnMail:
-    """What the desk calls its own. `list_ids` are mailing groups in front of it, without angle brackets."""
+    """What the desk calls its own. `list_ids` are mailing groups in front of it, without angle brackets; `bounce`, one
+    of `addresses`, is the key of the address that alarms come from."""
 
     addresses: frozenset[str]
     domain: str
     list_ids: frozenset[str] = frozenset()
     spam_threshold: float = 5.0
+    bounce: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +50,18 @@ class Classified:
 
 def classify(message: Message, envelope: Envelope, own: OwnMail) -> Classified:
     """Kind and both answers. Nothing here is evidence: a forged mark only costs the forger an acknowledgement."""
-    case = _Case(message, own, read_marks(message, envelope, own.list_ids, own.spam_threshold))
-    for rule in (_own, _report, _failure, _receipt, _calendar, _automatic_answer, _at_bounce_address, _nobody):
+    case = _Case(message, envelope, own, read_marks(message, envelope, own.list_ids, own.spam_threshold))
+    for rule in (
+        _own,
+        _report,
+        _failure,
+        _receipt,
+        _calendar,
+        _automatic_answer,
+        _at_bounce_address,
+        _alarm_answer,
+        _nobody,
+    ):
         found = rule(case)
         if found:
             return found
@@ -58,6 +71,7 @@ def classify(message: Message, envelope: Envelope, own: OwnMail) -> Classified:
 @dataclass(frozen=True, slots=True)
 class _Case:
     message: Message
+    envelope: Envelope
     own: OwnMail
     marks: Marks
 
@@ -132,6 +146,15 @@ def _at_bounce_address(case: _Case) -> Classified | None:
     if case.marks.bounce_recipient and (case.marks.null_sender or case.marks.mailer):
         return _recorded(MailKind.BOUNCE, "a mailer's answer to our bounce address")
     return None
+
+
+def _alarm_answer(case: _Case) -> Classified | None:
+    """What answers an alarm, and goes to the address it came from alone, is for nobody: no ticket, no mail back."""
+    message, own = case.message, case.own
+    if not any(looks_alarm(one, own.domain) for one in (*message.in_reply_to, *message.references)):
+        return None
+    ours = {address_key(bare_address(one)) for one in recipients(message, case.envelope)} & own.addresses
+    return _recorded(MailKind.AUTO_REPLY, "an answer to an alarm of our own") if ours == {own.bounce} else None
 
 
 def _nobody(case: _Case) -> Classified | None:

@@ -12,7 +12,7 @@ from hashlib import sha256
 
 from gateway.mail.header import check_block, clean, fold_ids, fold_mailboxes, fold_text, valid_id
 from gateway.mail.mime import Content
-from gateway.mail.token import day_of, fits, sign_address, sign_message_id
+from gateway.mail.token import alarm_id, day_of, fits, sign_address, sign_message_id
 from gateway.model import Mailbox, Notice, OutMail, Purpose
 from gateway.options import Desk, Keys
 
@@ -107,6 +107,8 @@ def _message_id(notice: Notice, context: ComposeContext) -> str:
     number = notice.ticket if notice.reply_purpose is None else notice.reply_number
     cause = "\0".join((notice.kind, str(notice.ticket), notice.cause, notice.to.key))
     nonce = sha256(cause.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+    if notice.kind == "alarm":
+        return alarm_id(context.desk.domain, nonce)
     if number <= 0:
         return f"<{nonce}@{context.desk.domain}>"
     day = _expiry(purpose, context.now)

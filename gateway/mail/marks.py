@@ -75,7 +75,7 @@ def read_marks(message: Message, envelope: Envelope, own_lists: frozenset[str], 
     return Marks(
         null_sender=_null_reverse_path(message, envelope),
         mailer=_MAILER.match(local) is not None,
-        bounce_recipient=any(address_purpose(rcpt) is Purpose.BOUNCE for rcpt in _recipients(message, envelope)),
+        bounce_recipient=any(address_purpose(rcpt) is Purpose.BOUNCE for rcpt in recipients(message, envelope)),
         failed_recipients="x-failed-recipients" in headers,
         auto_submitted=submitted,
         replied=_replied(submitted, headers),
@@ -235,12 +235,13 @@ def _score(name: str, value: str) -> float | None:
 def _answers_something(message: Message, envelope: Envelope) -> bool:
     if message.in_reply_to or message.references:
         return True
-    if any(address_purpose(rcpt) for rcpt in _recipients(message, envelope)):
+    if any(address_purpose(rcpt) for rcpt in recipients(message, envelope)):
         return True
     prefix, colon, _ = message.subject[:60].replace("：", ":").partition(":")
     return bool(colon) and folded(prefix.strip()) in REPLY_PREFIXES
 
 
-def _recipients(message: Message, envelope: Envelope) -> Iterable[str]:
+def recipients(message: Message, envelope: Envelope) -> Iterable[str]:
+    """Where it went: the envelope's, then those of To."""
     yield from envelope.rcpt_to
     yield from (box.address for box in message.to[:20])

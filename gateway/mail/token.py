@@ -142,6 +142,17 @@ def looks_own(message_id: str, domain: str) -> bool:
     return message_id.strip().strip("<>").rpartition("@")[2].lower() == domain.lower()
 
 
+def alarm_id(domain: str, nonce: str) -> str:
+    """The Message-ID of an alarm: it belongs to no ticket, so nothing is signed."""
+    return f"<alarm.{nonce}@{domain}>"
+
+
+def looks_alarm(message_id: str, domain: str) -> bool:
+    """Whether a Message-ID has the form of our alarms' and our domain; nothing is verified."""
+    local, _, right = message_id.strip().strip("<>").rpartition("@")
+    return local.startswith("alarm.") and right.lower() == domain.lower()
+
+
 def party_matches(token: Token, address: str, keys: Keys) -> bool:
     """Whether the token was given to this address; False when its key is no longer known."""
     found = False

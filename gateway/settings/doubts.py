@@ -17,4 +17,9 @@ def doubts(settings: Settings, book: Rulebook) -> list[str]:
     for user in sorted(settings.submission_users):
         if not (book.is_agent(user) or book.is_manager(user)):
             found.append(f"submission_users: {user} is no agent and no management inbox; the login gives no authority")
+    if not (settings.alarms.to or settings.alarms.command):
+        found.append("alarms: neither 'to' nor 'command' is set; nobody is told when something is wrong")
+    for address in settings.alarms.to:
+        if book.door_of(address) is not None:
+            found.append(f"alarms.to: {address} is an address of the desk itself, which files alarms and tells nobody")
     return found

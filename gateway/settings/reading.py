@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar, get_args, get_type_hints
 
 from gateway.keyring import SCRYPT, SettingsError
-from gateway.options import Caps, Desk, ImapMailbox, Listen, ReadLimits, Relay, Retry
+from gateway.options import Alarming, Caps, Desk, ImapMailbox, Listen, ReadLimits, Relay, Retry
 from gateway.settings.address import has_password, with_password, wrong_address
 from gateway.settings.shape import SecretPlace, SettingsFile
 from gateway.strictyaml import Node, Problem, StrictYamlError, decode, load, quoted, validate
@@ -36,6 +36,7 @@ class Settings:
     retry: Retry = field(default_factory=Retry)
     caps: Caps = field(default_factory=Caps)
     limits: ReadLimits = field(default_factory=ReadLimits)
+    alarms: Alarming = field(default_factory=Alarming)
     http_host: str = "127.0.0.1"
     http_port: int = 8025
     authserv_ids: frozenset[str] = frozenset()
@@ -113,6 +114,7 @@ class _Reader:
             retry=self.section(Retry, w.retry, ("retry",)),
             caps=self.section(Caps, w.caps, ("caps",)),
             limits=self.section(ReadLimits, w.limits, ("limits",)),
+            alarms=self.section(Alarming, w.alarms, ("alarms",)),
             http_host=w.http.host,
             http_port=w.http.port,
             authserv_ids=frozenset(name.strip().lower() for name in w.authserv_ids),

@@ -17,7 +17,7 @@ from typing import Annotated, Any, Literal, get_origin, get_type_hints
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, create_model
 
 from gateway.desk.rule_models import Address, duration, size
-from gateway.options import KIB, Caps, Desk, ImapMailbox, Listen, ReadLimits, Relay, Retry
+from gateway.options import KIB, Alarming, Caps, Desk, ImapMailbox, Listen, ReadLimits, Relay, Retry
 from gateway.strictyaml import Text, quoted
 
 _CHOICES: Mapping[tuple[type, str], Any] = {
@@ -25,6 +25,7 @@ _CHOICES: Mapping[tuple[type, str], Any] = {
     (ImapMailbox, "after"): Literal["leave", "move"],
     (ImapMailbox, "since"): Literal["quiet", "skip"],
     (Relay, "tls"): Literal["starttls", "tls", "none"],
+    (Alarming, "language"): Literal["vi", "zh", "en"],
     (Desk, "languages"): Annotated[list[Literal["vi", "zh", "en"]], Field(min_length=1)],
 }
 
@@ -90,6 +91,12 @@ def _instant(value: str) -> datetime:
     return moment
 
 
+def _at_most_daily(seconds: float) -> float:
+    if 0 < seconds < 86400:
+        raise ValueError(f"must be at least 1d, or 0 for no reminders, got {quoted(int(seconds))}")
+    return seconds
+
+
 Secret = Annotated[str | SecretPlace, BeforeValidator(_secret)]
 Seconds = Annotated[float, BeforeValidator(_seconds), Field(ge=0)]
 Octets = Annotated[int, BeforeValidator(_octets), Field(ge=0)]
@@ -107,6 +114,10 @@ _SPECIAL: Mapping[tuple[type, str], Any] = {
     (ImapMailbox, "address"): Address,
     (Listen, "trusted_relays"): list[Annotated[Text, AfterValidator(_network)]],
     (Retry, "spread"): Share,
+    (Alarming, "to"): list[Address],
+    (Alarming, "repeat"): Annotated[Seconds, AfterValidator(_at_most_daily)],
+    (Alarming, "per_hour"): Annotated[int, Field(ge=1)],
+    (ImapMailbox, "reconcile"): Annotated[Seconds, Field(ge=1)],
     (Retry, "steps"): Annotated[list[Seconds], Field(min_length=1)],
     **_CHOICES,
 }
@@ -143,7 +154,7 @@ class HttpShape(Section):
 
 
 _LISTEN, _RELAY, _DESK = _shape(Listen), _shape(Relay), _shape(Desk)
-_RETRY, _CAPS, _LIMITS = _shape(Retry), _shape(Caps), _shape(ReadLimits)
+_RETRY, _CAPS, _LIMITS, _ALARMS = _shape(Retry), _shape(Caps), _shape(ReadLimits), _shape(Alarming)
 _IMAP: Any = _shape(ImapMailbox)
 _TOP: dict[str, Any] = {
     "state_dir": (Text, ...),
@@ -161,6 +172,7 @@ _TOP: dict[str, Any] = {
     "retry": (_RETRY, Field(default_factory=_RETRY)),
     "caps": (_CAPS, Field(default_factory=_CAPS)),
     "limits": (_LIMITS, Field(default_factory=_LIMITS)),
+    "alarms": (_ALARMS, Field(default_factory=_ALARMS)),
     "http": (HttpShape, HttpShape()),
     "authserv_ids": (list[Text], []),
     "list_ids": (list[Text], []),
@@ -184,5 +196,6 @@ def section_shapes() -> dict[tuple[str, ...], type[BaseModel]]:
         ("retry",): _RETRY,
         ("caps",): _CAPS,
         ("limits",): _LIMITS,
+        ("alarms",): _ALARMS,
         ("http",): HttpShape,
     }

@@ -140,9 +140,14 @@ def _read(connection: Connection, queries: Sequence[FactsQuery]) -> _Known:
         floods=floods,
         bounces=_bounces(connection, queries, people),
         staged=staged,
-        sent_all=int(connection.execute(_SENT_ALL, {"after": minute_of(now) - 60}).scalar() or 0),
+        sent_all=automatic_last_hour(connection, now),
         next_number=int(connection.execute(NEXT_NUMBER).scalar_one()),
     )
+
+
+def automatic_last_hour(connection: Connection, now: datetime) -> int:
+    """Automatic mails to customers: what the breaker counts."""
+    return int(connection.execute(_SENT_ALL, {"after": minute_of(now) - 60}).scalar() or 0)
 
 
 def _tickets(

@@ -19,13 +19,14 @@ from gateway.model import (
     Intake,
     LedgerRow,
     Outgoing,
+    Pulse,
     Received,
     SendResult,
     Stale,
     Undelivered,
 )
 from gateway.options import Retry
-from gateway.store import ledger, outbox, outbox_wait, queue, reports, rulebooks, schema
+from gateway.store import ledger, outbox, outbox_wait, pulse, queue, reports, rulebooks, schema
 from gateway.store.base import HANDLERS, Parts
 from gateway.store.blobs import FILE_FROM, Blobs, damaged_files
 from gateway.store.commit import Ready
@@ -335,6 +336,11 @@ class Store:
     def quarantined(self) -> list[dict[str, Any]]:
         with self._parts.read() as connection:
             return reports.quarantined(connection)
+
+    def pulse(self, now: datetime) -> Pulse:
+        """How the queues are; cheap."""
+        with self._parts.read() as connection:
+            return pulse.pulse(connection, now)
 
     def status(self) -> dict[str, Any]:
         """Counts by state, the oldest waiting message, octets on disk, schema revision."""

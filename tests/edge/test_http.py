@@ -9,13 +9,16 @@ import signal
 import socket
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from gateway.desk.trouble import troubles
 from gateway.edge.http import HttpServer, build_app
 from gateway.edge.metrics import Metrics
+from gateway.model import MailboxSign, Observation, Pulse
+from gateway.options import Alarming, Caps
 
 Answer = tuple[int, dict[str, str], bytes]
 
@@ -167,16 +170,11 @@ def test_every_counter() -> None:
     metrics.sent("later")
     metrics.heartbeat("kinhdoanh")
     now = datetime(2026, 11, 23, 9, tzinfo=UTC)
-    metrics.observe(
-        {
-            "waiting": 3,
-            "oldest_waiting": (now - timedelta(seconds=90)).isoformat(),
-            "outbox_depth": 2,
-            "intake": {"quarantined": 1, "done": 9},
-            "tickets": {"open": 4, "invented": 1},
-        },
-        now,
-    )
+    metrics.observe({"open": 4, "invented": 1})
+    pulse = Pulse(waiting=3, outbox=2, quarantined=1, automatic_last_hour=40)
+    box = MailboxSign("kinhdoanh", silent=1000.0, unproven=0.0)
+    seen = Observation(now, pulse, waits=90.0, unsent=7.0, mailboxes=(box,))
+    metrics.saw(seen, troubles(seen, Alarming(), Caps()))
     page = metrics.render()
     for name, value in {
         'gateway_outcomes_total{outcome="ticketed"}': 1,
@@ -188,6 +186,12 @@ def test_every_counter() -> None:
         "gateway_oldest_waiting_seconds": 90,
         "gateway_outbox_waiting": 2,
         "gateway_quarantined": 1,
+        "gateway_oldest_unsent_seconds": 7,
+        "gateway_automatic_last_hour": 40,
+        'gateway_trouble{kind="mailbox-silent"}': 1,
+        'gateway_trouble{kind="quarantine"}': 1,
+        'gateway_trouble{kind="disk"}': 0,
+        'gateway_imap_silent_seconds{mailbox="kinhdoanh"}': 1000,
         'gateway_tickets{status="open"}': 4,
         'gateway_tickets{status="closed"}': 0,
     }.items():
@@ -203,9 +207,7 @@ def test_labels_are_closed() -> None:
         metrics.decided(f"outcome{number}")
         metrics.sent(f"result{number}")
         metrics.heartbeat(f"box{number}")
-    metrics.observe({"oldest_waiting": "yesterday", "intake": None, "tickets": [1]})
     page = metrics.render()
     assert b"evil" not in page
     assert sample(page, 'gateway_mails_received_total{source="other"}') == 1000
     assert page.count(b"gateway_imap_heartbeat_timestamp_seconds{") == 201
-    assert sample(page, "gateway_oldest_waiting_seconds") == 0

@@ -15,7 +15,13 @@ DESK = "support@desk.example"
 TODAY = 2500
 OLD_KEY = new_key(b"o" * 32)
 KEYS = Keys((new_key(b"k" * 32), OLD_KEY))
-OWN = OwnMail(frozenset({DESK, "bounce@desk.example"}), "desk.example", frozenset({"support.desk.example"}), 5.0)
+OWN = OwnMail(
+    frozenset({DESK, "bounce@desk.example"}),
+    "desk.example",
+    frozenset({"support.desk.example"}),
+    5.0,
+    "bounce@desk.example",
+)
 
 
 def boxes(addresses: Sequence[str]) -> tuple[Mailbox, ...]:

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
+from gateway.desk.alarm_mail import shown
+from gateway.model import Ill, Moment, Telling, Trouble
+
 CUT = {
     "vi": "=#=#= Viết câu trả lời phía trên dòng này =#=#=",
     "zh": "=#=#= 请在此行上方填写回复 =#=#=",
@@ -170,5 +175,19 @@ def sample_values(language: str) -> dict[str, dict[str, object]]:
         },
         "note-copy": {**staff, "author": AGENT[language], "text": NOTE[language]},
         "assigned": {**staff, "by": AGENT[language], "body": BODY[language]},
+        "alarm": {"alarms": alarms(language), "text": "\n".join(one["title"] for one in alarms(language))},
     }
     return {kind: {**always, **one} for kind, one in values.items()}
+
+
+def alarms(language: str) -> list[dict[str, str]]:
+    """A relay that is down, and a mailbox that is polled again."""
+    at = datetime(2026, 11, 23, 2, 31, tzinfo=UTC)
+    reply = "ConnectionRefusedError: [Errno 111] Connection refused"
+    down = Trouble(Ill.RELAY_DOWN, "", reply, True, at - timedelta(minutes=20), reply, 1250)
+    silent = Trouble(Ill.MAILBOX_SILENT, "support", "", True, at - timedelta(hours=3), "TimeoutError: timed out")
+    told = (
+        Telling(Moment.BEGIN, at, down),
+        Telling(Moment.END, at, silent, at - timedelta(minutes=6)),
+    )
+    return [shown(one, language, "Asia/Ho_Chi_Minh") for one in told]

@@ -444,3 +444,20 @@ def test_hostile_headers_take_linear_time():
     for value in ("(" * 60_000, "<" * 60_000, "no" + " (" * 30_000, "[" * 60_000, "score=" * 10_000, "1" * 60_000):
         names = ("auto-submitted", "list-id", "x-spamd-result", "x-spam-status", "precedence", "return-path")
         look(message(">" * 1_000_000, subject="a" * 255, headers=[(name, value) for name in names]))
+
+
+ALARM = "<alarm.0123456789abcdef@desk.example>"
+
+
+@pytest.mark.parametrize(
+    ("to", "answers", "found"),
+    [
+        ("bounce@desk.example", ALARM, AUTO),
+        ("bounce@desk.example", "<alarm.x@elsewhere.example>", PERSON),
+        ("bounce@desk.example", "<q@desk.example>", PERSON),
+        (DESK, ALARM, PERSON),  # an administrator passes it on to the desk
+    ],
+)
+def test_what_answers_an_alarm_is_for_nobody(to: str, answers: str, found: object) -> None:
+    """Another helpdesk that gets our alarms acknowledges them, perhaps without any mark."""
+    assert look(message(in_reply_to=(answers,), to=()), replace(envelope(), rcpt_to=(to,))) == found

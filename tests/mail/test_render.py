@@ -93,7 +93,7 @@ def test_every_kind_is_shipped_in_every_language() -> None:
     for language in LANGUAGES:
         for kind in KINDS:
             assert f"{kind}.{language}.txt.j2" in names
-        for kind in (*CUSTOMER_KINDS, "agent-notice"):
+        for kind in (*CUSTOMER_KINDS, "agent-notice", "alarm"):
             assert f"{kind}.{language}.html.j2" in names
 
 
