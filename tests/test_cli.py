@@ -29,6 +29,7 @@ desk: {{prefix: CTY, domain: desk.example, bounce_address: bounce@desk.example}}
 smtp: {{host: 127.0.0.1, port: {smtp}, hostname: desk.example}}
 http: {{host: 127.0.0.1, port: {http}}}
 relay: {{host: 127.0.0.1, port: {relay}, tls: none, user: desk, password: {{credential: relay}}}}
+alarms: {{to: [ops@elsewhere.example]}}
 """
 TICKET = {"number", "tag", "status", "department", "assignee", "requester", "subject", "messages"}
 MESSAGE = {"from", "public", "held", "unverified", "body", "message_id", "received_at"}
@@ -137,6 +138,24 @@ def test_show(desk: Path) -> None:
         assert words in page
     assert "there is no ticket CTY-77" in run(desk, "show", "77", status=1).stderr
     assert "is no tag" in run(desk, "show", "seventy", status=2).stderr
+
+
+def test_alarms(desk: Path, fresh: Path) -> None:
+    for _ in range(300):
+        if found := told_whatever(desk, "alarms")["alarms"]:
+            break
+        time.sleep(0.1)
+    (alarm,) = found
+    assert (alarm["alarm"], alarm["mail_at_risk"]) == ("quarantine", False)
+    assert "mails in quarantine: 1" in run(desk, "alarms", status=1).stdout
+    assert told(desk, "alarms", "--test") == {"mail": ["ops@elsewhere.example"], "command": None}
+    assert "alarms.command is not set" in run(desk, "alarms", "--test").stdout
+    assert "no daemon is running" in run(fresh, "alarms", status=1).stderr
+
+
+def told_whatever(config: Path, *words: str) -> Any:
+    """As `told`, whatever the exit status."""
+    return json.loads(CliRunner().invoke(main, [words[0], "-c", str(config), *words[1:], "--json"]).stdout)
 
 
 def test_status(desk: Path) -> None:

@@ -105,10 +105,10 @@ class _Watch:
         """What somebody must see to, while no mail is at risk."""
         pulse = self._seen.pulse
         if pulse.quarantined:
-            reason = f"{pulse.quarantined} mails are in quarantine"
+            reason = f"mails in quarantine: {pulse.quarantined}"
             yield self._ill(Ill.QUARANTINE, reason, count=pulse.quarantined, risk=False)
         if pulse.automatic_last_hour >= caps.breaker_hour:
-            reason = f"{pulse.automatic_last_hour} automatic mails in an hour: no more go out"
+            reason = f"automatic mails in an hour: {pulse.automatic_last_hour}, no more go out"
             yield self._ill(Ill.BREAKER_OPEN, reason, count=pulse.automatic_last_hour, risk=False)
         if self._seen.command:
             reason = f"the alarms' own command failed: {self._seen.command}"
