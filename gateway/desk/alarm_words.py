@@ -116,8 +116,8 @@ EN: Mapping[Ill, Words] = {
     ),
     Ill.CERTIFICATE: Words(
         "A certificate cannot be used",
-        "The last good one stays in use until the gateway is restarted; when it has expired, other servers may refuse to "
-        "hand over mail by TLS.",
+        "The last good one stays in use until the gateway is restarted; when it has expired, other servers may "
+        "refuse to hand over mail by TLS.",
         "Put a good certificate in place together with its key; it is read again by itself.",
     ),
     Ill.LOG_LOST: Words(

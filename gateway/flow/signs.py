@@ -15,8 +15,7 @@ from gateway.model import FolderProof, Ill, MailboxSign
 
 FIRST_TRY = 60.0  # seconds after a start in which mail that waits is tried
 Lasting = Mapping[tuple[str, str], float]
-_NOTHING: FIRST_TRY = 60.0  # seconds after a start in which mail that waits is tried
-Lasting = MappingProxyType({})
+_NOTHING: Lasting = MappingProxyType({})
 
 
 @dataclass(slots=True)
