@@ -55,13 +55,13 @@ class Moment:
             moment.reached("committed")
             return outcomes
 
-        def transmitted(sending: Sending, batch: Sequence[Any]) -> list[Any]:
-            results = transmit(sending, batch)
+        def transmitted(sending: Sending, batch: Sequence[Any]) -> tuple[list[Any], dict[int, float]]:
+            results, put_off = transmit(sending, batch)
             if moment.name == "handed" and any(result.sent == "delivered" for result in results):
                 moment.left -= 1
                 moment.inside = True
                 moment.reached("handed")
-            return results
+            return results, put_off
 
         def committing(_: Any) -> None:
             moment.reached("written")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import email
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from email.message import Message
@@ -33,7 +33,9 @@ class Mail:
 class Load:
     """Sends what is released, and what people answer to the mail that the relay got."""
 
-    def __init__(self, gateway: Gateway, relay: FaultyRelay, answered: range, replied: range) -> None:
+    def __init__(
+        self, gateway: Gateway, relay: FaultyRelay, answered: Collection[int], replied: Collection[int]
+    ) -> None:
         self.gateway, self.relay = gateway, relay
         self.kept: dict[str, str] = {}  # Message-ID → what followed 250
         self.tries = 0

@@ -86,10 +86,12 @@ class Power:
             disk.apply(record)
         return disk
 
-    def cut(self, how: Cut, chance: random.Random) -> None:
-        """Leaves below `root` what a power cut may leave. The process must have died."""
-        write_image(self.disk().after(how, chance), self.root)
+    def cut(self, how: Cut, chance: random.Random) -> dict[str, bytes | None]:
+        """Leaves below `root` what a power cut may leave, and gives it. The process must have died."""
+        image = self.disk().after(how, chance)
+        write_image(image, self.root)
         self._spoil_index(how, chance)
+        return image
 
     def _spoil_index(self, how: Cut, chance: random.Random) -> None:
         """The wal-index is not synced by anybody: after a cut it is gone, or is anything at all."""

@@ -36,6 +36,7 @@ class Taken:
     sender: str
     recipient: str
     data: bytes  # as on the wire without the final dot, dots unstuffed
+    answered: bool = True  # False: its 250 was lost
 
 
 class FaultyRelay:
@@ -51,7 +52,9 @@ class FaultyRelay:
         self.taken: list[Taken] = []
         self.commands: list[str] = []
         self.connections = 0
+        self.present = 0  # connections that are open
         self._seen: set[str] = set()
+        self._counting = threading.Lock()
         self._implicit_tls = implicit_tls
         self._context: ssl.SSLContext | None = None
         if certificate:
@@ -94,6 +97,8 @@ class FaultyRelay:
             threading.Thread(target=self._talk, args=(client,), daemon=True).start()
 
     def _talk(self, client: socket.socket) -> None:
+        with self._counting:
+            self.present += 1
         try:
             if self._implicit_tls and self._context:
                 client = self._context.wrap_socket(client, server_side=True)
@@ -103,6 +108,8 @@ class FaultyRelay:
             pass
         finally:
             client.close()
+            with self._counting:
+                self.present -= 1
 
     def greylisted(self, recipient: str) -> bool:
         first = recipient not in self._seen
@@ -182,7 +189,7 @@ class _Session:
     def _dot(self, data: bytes) -> None:
         reply = self._relay.step("DOT") or "250 2.0.0 taken"
         if reply.startswith("2") or reply == "!keep-drop":
-            self._relay.taken.append(Taken(self._sender, self._recipient, data))
+            self._relay.taken.append(Taken(self._sender, self._recipient, data, reply != "!keep-drop"))
         self._do("!drop" if reply == "!keep-drop" else reply)
 
     def _rset(self, command: str) -> None:
