@@ -26,6 +26,7 @@ from gateway.edge.files import JsonFile
 from gateway.edge.http import HttpServer, build_app
 from gateway.edge.imap_in import ImapPoller
 from gateway.edge.smtp_in import SmtpListener
+from gateway.edge.spare import SpareDescriptor
 from gateway.flow.alarm_book import lasting, read_book
 from gateway.flow.alarms import Alarms, Ways
 from gateway.flow.loops import Loops, Troubles
@@ -52,6 +53,7 @@ class Daemon:
 
     def __init__(self, settings: Settings, log_trouble: Callable[[], str] = str) -> None:
         self._settings = settings
+        self._troubles = Troubles()
         self._clock = Clock(settings.clock_speed, settings.clock_start)
         self._parts: Parts = build_parts(settings)
         store, metrics = self._parts.store, self._parts.metrics
@@ -66,9 +68,9 @@ class Daemon:
                 metrics.decided,
                 at_work.note,
                 at_work.left,
+                self._troubles.note,
             )
         )
-        self._troubles = Troubles()
         self._loops = Loops(self._broken, self._troubles)
         self._listeners: list[SmtpListener] = []
         unmarked, self._pace = Unmarked(), Pace(settings.relay)
@@ -107,9 +109,8 @@ class Daemon:
         ]
         self._loop = asyncio.get_running_loop()
         self._done = asyncio.Event()
-        self._deadline = 0.0
+        self._deadline, self._counted = 0.0, 0.0
         self._status = 0
-        self._counted = 0.0
 
     def _make_alarms(self, told: JsonFile) -> Alarms:
         limits = self._settings.alarms
@@ -235,6 +236,12 @@ class Daemon:
             await asyncio.gather(*(listener.stop(STOP_CLIENTS) for listener in self._listeners))
 
         doors.push_async_callback(stop)
+        spare = SpareDescriptor(
+            lambda: frozenset().union(*(listener.descriptors for listener in self._listeners)),
+            partial(self._troubles.note, "smtp"),
+        )
+        doors.callback(spare.close)
+        self._loop.set_exception_handler(spare.handle)
         for name, listen, source in wanted:
             if listen is None:
                 continue

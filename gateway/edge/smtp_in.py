@@ -92,6 +92,11 @@ class SmtpListener:
         certificate.context()
         return certificate.trouble
 
+    @property
+    def descriptors(self) -> frozenset[int]:
+        """Those of the sockets listened on."""
+        return frozenset(each.fileno() for each in self._server.sockets) if self._server else frozenset()
+
     async def stop(self, grace: float) -> None:
         """Take no new connection, let messages under way be finished for `grace` seconds, then hang up on all.
 

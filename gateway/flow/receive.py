@@ -42,6 +42,7 @@ class Tools:
     count: Callable[[str, float], None] = lambda *_: None  # told each outcome and the seconds it took
     at_work: Callable[[Collection[int]], None] = lambda _: None  # told what is about to be read in this process
     suspects: Collection[int] = frozenset()  # at which the last process died: they are read in the child
+    trouble: Callable[[str, str], None] = lambda *_: None  # told what, and why, for the health check
 
 
 class NoReader(Exception):
@@ -166,6 +167,7 @@ class Desk:
                     stop.wait(PAUSE)
             except NoReader as error:
                 log.fault("slow lane", str(error))
+                self._tools.trouble("slow lane", str(error))
                 stop.wait(NO_READER)
 
     def step_slow(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -36,6 +37,16 @@ HANDLERS: dict[str, Handler] = {
 }
 
 
+def _threads(number: int, name: str) -> ThreadPoolExecutor:
+    """Threads that are there from the beginning: later the machine may give no more, and large mail is kept all the
+    same."""
+    pool, all_here = ThreadPoolExecutor(number, name), threading.Barrier(number + 1)
+    for _ in range(number):
+        pool.submit(all_here.wait)
+    all_here.wait()
+    return pool
+
+
 @dataclass
 class Parts:
     """The opened store. `writer` None: for reading only."""
@@ -46,7 +57,7 @@ class Parts:
     reading: Claims = field(default_factory=Claims)
     sending: Claims = field(default_factory=Claims)
     at_hand: AtHand = field(default_factory=AtHand)
-    packers: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(2, "store-pack"))
+    packers: ThreadPoolExecutor = field(default_factory=lambda: _threads(2, "store-pack"))
 
     @property
     def readers(self) -> Engine:

@@ -1,6 +1,6 @@
 """The gateway with some of its constants altered, so that a test need not wait for what takes minutes:
 
-    python -m tests.faults.altered gateway.store.database:BUSY_MS=1500 ... -- run -c gateway.yaml
+    python -m tests.faults.altered gateway.store.sqlite:BUSY_MS=1500 ... -- run -c gateway.yaml
 
 Everything else is the program as it is.
 """

@@ -148,7 +148,7 @@ def test_each_place_full_by_itself(tmp_path: Path) -> None:
         return ""
 
     try:
-        altered = ("-m", "tests.faults.altered", "gateway.store.database:WAL_PAGES=8", "--")  # checkpoints all the time
+        altered = ("-m", "tests.faults.altered", "gateway.store.sqlite:WAL_PAGES=8", "--")  # checkpoints all the time
         gateway.start(environ=disk.environ, program=altered)
         with disk.refusing(FULL, f"{state}/gateway.sqlite-wal"):
             assert sends(1) == "452 4.3.1"
