@@ -18,7 +18,6 @@ need openssl openssl
 need swaks swaks
 need systemd systemd-analyze
 compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || need postgresql initdb # Debian keeps it out of the PATH
-need gcc gcc # tests/faults/power_cut.c
 [ -e /usr/include/stdlib.h ] || missing+=(libc6-dev)
 
 [ ${#missing[@]} -gt 0 ] || exit 0

@@ -76,13 +76,16 @@ class _Cursor(sqlite3.Cursor):
 
 
 @contextmanager
-def told_of_each_statement(tell: Callable[[str], None]) -> Iterator[None]:
-    """Calls `tell` with the text of every statement on the connections that are made while this lasts."""
+def told_of_each_statement(tell: Callable[[str], None], within: str = "") -> Iterator[None]:
+    """Calls `tell` with the text of every statement on the connections that are made while this lasts, of those to
+    databases that have `within` in their location."""
     factory = type("Told", (ToldConnection,), {"tell": staticmethod(tell)})
     plain = sqlite3.connect
 
-    def connect(*words: Any, **options: Any) -> Any:
-        return plain(*words, **{"factory": factory, **options})
+    def connect(location: Any, *words: Any, **options: Any) -> Any:
+        if within in str(location):
+            options.setdefault("factory", factory)
+        return plain(location, *words, **options)
 
     sqlite3.connect = connect
     try:

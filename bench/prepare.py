@@ -62,7 +62,7 @@ def tickets(count: int, told: Callable[[str], None] = lambda _: None) -> Path:
     with tempfile.TemporaryDirectory(dir=KEPT_AT, prefix="making-") as name:
         made = Path(name) / "state"
         made.mkdir()
-        _fill(made / "gateway.sqlite", count)
+        fill(made / "gateway.sqlite", count)
         os.rename(made, folder)
     return folder
 
@@ -194,7 +194,8 @@ def _changed(kind: str, old: str) -> _Make:
 # --- writing ----------------------------------------------------------------------------------------------------------
 
 
-def _fill(path: Path, count: int) -> None:
+def fill(path: Path, count: int) -> None:
+    """Makes a database of so many tickets, which are of the years before now."""
     migrate(f"sqlite:///{path}", shipped("migrations"))
     made = sqlite3.connect(path, isolation_level=None)
     try:
