@@ -31,7 +31,7 @@ from gateway.model import (
 from gateway.store import schema
 from gateway.store.errors import Settled, StoreRefused
 from gateway.store.facts import NEXT_NUMBER
-from gateway.store.sets import Lookup
+from gateway.store.sets import Lookup, holder_of
 
 _DAY = timedelta(days=1)
 _ON_TICKET = (Entry, ThreadKeys, AddParticipants, SetTarget, MeetTarget, BreachTarget, SurveyAnswer)
@@ -42,7 +42,7 @@ _g = schema.staged.c
 
 _VERSIONS = Lookup(sa.select(_t.number, _t.version, _t.merged_into), _t.number)
 _SEEN = Lookup(sa.select(schema.seen), schema.seen.c.digest)
-_STATES = Lookup(sa.select(_i.id, _i.state), _i.id)
+_STATES = Lookup(sa.select(_i.id, _i.state, _i.holder).order_by(_i.id).with_for_update(), _i.id)
 _UNRELEASED = Lookup(sa.select(_g.intake_id).where(sa.not_(_g.released)), _g.intake_id)
 
 
@@ -96,6 +96,7 @@ class View:
     tickets: dict[int, Mark] = field(default_factory=dict)
     seen: dict[tuple[str, str], Sighting] = field(default_factory=dict)
     states: dict[int, str] = field(default_factory=dict)
+    elsewhere: set[int] = field(default_factory=set)  # intake rows that another daemon works on
     unreleased: set[int] = field(default_factory=set)
 
     def admit(self, commit: Commit) -> None:
@@ -115,6 +116,8 @@ class View:
             raise StoreRefused(f"there is no intake row {commit.intake_id}")
         if state != "waiting":
             raise Settled(f"intake row {commit.intake_id} is {state}")
+        if commit.intake_id in self.elsewhere:
+            raise Settled(f"intake row {commit.intake_id} is another daemon's by now")
 
     def _check_numbers(self, commit: Commit) -> None:
         numbers = opened(commit)
@@ -204,7 +207,10 @@ def view_of(connection: Connection, commits: Sequence[Commit]) -> View:
         view.tickets[row.number] = Mark(row.version, row.merged_into)
     for row in _SEEN.rows(connection, {commit.digest for commit in commits} - {""}):
         view.seen[row.digest, row.door] = Sighting(row.intake_id, row.source, row.at)
-    view.states = {row.id: row.state for row in _STATES.rows(connection, intakes)}
+    states = _STATES.rows(connection, intakes)
+    view.states = {row.id: row.state for row in states}
+    me = holder_of(connection)
+    view.elsewhere = {row.id for row in states if me is not None and row.holder not in (None, me)}
     view.unreleased = {row.intake_id for row in _UNRELEASED.rows(connection, releases)}
     return view
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from gateway.store import commit, ledger, outbox, outbox_wait, queue, rulebooks
+from gateway.store import claims, commit, ledger, outbox, outbox_wait, queue, rulebooks
 from gateway.store.at_hand import AtHand
 from gateway.store.blobs import Blobs
 from gateway.store.claims import Claims
@@ -34,6 +34,8 @@ HANDLERS: dict[str, Handler] = {
     "put off": outbox_wait.put_off,
     "give up": outbox_wait.give_up,
     "rulebook": rulebooks.record,
+    "let go": claims.let_go,
+    "beat": lambda _, jobs: [None] * len(jobs),
 }
 
 
@@ -45,6 +47,19 @@ def _threads(number: int, name: str) -> ThreadPoolExecutor:
         pool.submit(all_here.wait)
     all_here.wait()
     return pool
+
+
+Take = Callable[[Iterable[int]], None]
+
+
+@contextmanager
+def named() -> Iterator[None]:
+    """Raises StoreUnavailable or StoreBroken in place of the driver's errors."""
+    try:
+        yield
+    except (sa.exc.SQLAlchemyError, OSError) as error:
+        found = store_error(error)
+        raise StoreUnavailable(str(error)) if isinstance(error, sa.exc.TimeoutError) else found from error
 
 
 @dataclass
@@ -70,12 +85,24 @@ class Parts:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """One snapshot. Raises StoreUnavailable or StoreBroken in place of the driver's errors."""
+        with named(), self.readers.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def claiming(self, claims: Claims, *, durable: bool) -> Iterator[tuple[Connection, frozenset[int], Take]]:
+        """Gives (a connection, the ids that are held, a function that takes more, for as long as this succeeds)."""
+        taken: list[int] = []
         try:
-            with self.readers.connect() as connection:
-                yield connection
-        except (sa.exc.SQLAlchemyError, OSError) as error:
-            found = store_error(error)
-            raise StoreUnavailable(str(error)) if isinstance(error, sa.exc.TimeoutError) else found from error
+            with named(), claims.taking() as (held, take), self.database.claiming(durable=durable) as connection:
+
+                def taking(ids: Iterable[int]) -> None:
+                    taken.extend(ids)
+                    take(taken)
+
+                yield connection, held, taking
+        except BaseException:
+            claims.release(taken)
+            raise
 
     def write(self, kind: str, job: Any) -> Future[Any]:
         return self._writer.submit(kind, job)

@@ -1,10 +1,23 @@
-"""Which rows are being worked on. In memory: a process that dies lets go of them by itself."""
+"""Which rows are being worked on. In memory: a process that dies lets go of them by itself.
+
+Where several daemons share a database, the row says too which of them holds it (`lease`). Memory then says what of that
+is being worked on now; what is given back in memory alone stays this daemon's.
+"""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Row
+
+from gateway.store import schema
+from gateway.store.sets import chunks, holder_of
+
+_me = sa.bindparam("me", type_=sa.BigInteger)
 
 
 class Claims:
@@ -27,3 +40,35 @@ class Claims:
     def release(self, ids: Iterable[int]) -> None:
         with self._lock:
             self._held.difference_update(ids)
+
+
+def free_rows(query: sa.Select[Any], table: sa.Table) -> sa.Select[Any]:
+    """The same rows less those that another daemon holds, locked; those that another is about to hold are passed
+    over, not waited for."""
+    free = sa.or_(table.c.holder.is_(None), table.c.holder == _me)
+    return query.where(free).with_for_update(skip_locked=True, of=table)
+
+
+def waiting_rows(
+    connection: Connection, alone: sa.Select[Any], shared: sa.Select[Any], values: Mapping[str, Any]
+) -> Iterable[Row[Any]]:
+    me = holder_of(connection)
+    return connection.execute(alone, values) if me is None else connection.execute(shared, {**values, "me": me})
+
+
+def hold(connection: Connection, table: sa.Table, ids: Sequence[int]) -> None:
+    """They are this daemon's."""
+    me = holder_of(connection)
+    if me is None:
+        return
+    for portion in chunks(ids):
+        connection.execute(sa.update(table).where(table.c.id.in_(portion)).values(holder=me))
+
+
+def let_go(connection: Connection, jobs: Sequence[Iterable[int]]) -> list[None]:
+    """Mails that were given back are anybody's, if they are still ours."""
+    me = holder_of(connection)
+    o = schema.outbox.c
+    for portion in chunks(number for job in jobs for number in job) if me is not None else ():
+        connection.execute(sa.update(schema.outbox).where(o.id.in_(portion), o.holder == me).values(holder=None))
+    return [None] * len(jobs)

@@ -81,11 +81,11 @@ def migrate(url: str, migrations_dir: Path) -> str:
     return REVISION
 
 
-def open_database(url: str, *, lock: bool = True, read_only: bool = False) -> Database:
+def open_database(url: str, state_dir: Path, *, lock: bool = True, read_only: bool = False) -> Database:
     """Opens a migrated database. FileNotFoundError, StoreVersion, StoreLocked, StoreUnfit, StoreUnavailable or
     StoreBroken."""
     if not is_postgres(url) and not sqlite.database_path(url).is_file():
         raise FileNotFoundError(f"there is no database at {sqlite.database_path(url)}")
     check_revision(url)
-    made: Database = _engine_of(url).opened(url, lock=lock, read_only=read_only)
+    made: Database = _engine_of(url).opened(url, state_dir, lock=lock, read_only=read_only)
     return made

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from alembic import command
@@ -11,6 +12,8 @@ from alembic.util.exc import CommandError
 from sqlalchemy.engine import Connection, Engine
 
 from gateway.store.errors import StoreVersion
+
+DECIDING = frozenset({"commit"})  # the kinds of jobs that rest on facts: one daemon at a time writes such
 
 
 class Database:
@@ -23,6 +26,9 @@ class Database:
     def begin(self, connection: Connection, kinds: Collection[str]) -> None:
         """The first statements of a write transaction that holds jobs of these kinds."""
 
+    def committed(self) -> None:
+        """That transaction was committed."""
+
     def again(self, error: BaseException) -> bool:  # noqa: ARG002 - for those that have such errors
         """Whether the same transaction may well succeed when it is tried again at once: nothing of it was written."""
         return False
@@ -31,6 +37,42 @@ class Database:
         """Whether the transaction whose COMMIT brought this error was written all the same. Raises StoreUnavailable
         where that cannot be found out."""
         return False
+
+    def held_up(self, error: BaseException) -> bool:  # noqa: ARG002 - as above
+        """Whether only the decisions of a group had to wait too long, for another daemon's."""
+        return False
+
+    def start(self, beat: Callable[[], object]) -> None:
+        """The writer runs: `beat` is a write of nothing, for whoever has to be seen alive."""
+
+    # --- what several daemons need ----------------------------------------------------------------------------------
+
+    @contextmanager
+    def claiming(self, *, durable: bool) -> Iterator[Connection]:  # noqa: ARG002 - as above
+        """For a claim: what is chosen in it is the caller's when it ends. `durable`: also when the server crashes."""
+        with self.readers.connect() as connection:
+            yield connection
+
+    @property
+    def shared(self) -> bool:
+        """Whether other daemons may work on it at the same time."""
+        return False
+
+    def sure(self) -> bool:
+        """Whether what this daemon has claimed is sure to stay its own for as long as a mail takes to be sent."""
+        return True
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """From facts to commit: at most one daemon at a time, as far as that can be had. No promise: the commit
+        checks."""
+        yield
+
+    def sole(self, task: str) -> bool:  # noqa: ARG002 - as above
+        """Whether this daemon, and no other, has this task from now on until it ends or loses its connection."""
+        return True
+
+    # --- what it says of itself -------------------------------------------------------------------------------------
 
     def size(self, connection: Connection) -> int:
         """Octets on disk."""

@@ -14,10 +14,11 @@ from gateway.model import Outgoing, SendResult, Sent, Undelivered
 from gateway.options import Retry
 from gateway.store import schema
 from gateway.store.blobs import BlobDamaged, Blobs
+from gateway.store.claims import free_rows, hold, waiting_rows
 from gateway.store.outbox_rows import UNDELIVERED, whole
 from gateway.store.outbox_wait import event_of, put_behind
 from gateway.store.queue import printable
-from gateway.store.sets import Lookup, chunks, insert_rows
+from gateway.store.sets import Lookup, chunks, holder_of, insert_rows
 
 _o = schema.outbox.c
 _b = schema.blob.c
@@ -40,8 +41,14 @@ _DUE = (
     .order_by(_o.next_at, _o.id)
     .limit(sa.bindparam("most", type_=sa.Integer))
 )
+_FREE = free_rows(_DUE, schema.outbox)
 _WHOLE = Lookup(sa.select(schema.outbox, _b.codec, _b.content).join(schema.blob, _b.sha256 == _o.body), _o.id)
-_STATES = Lookup(sa.select(_o.id, _o.ticket, _o.kind, _o.recipient, _o.attempts, _o.since, _o.state, _o.next_at), _o.id)
+_STATES = Lookup(
+    sa.select(_o.id, _o.ticket, _o.kind, _o.recipient, _o.attempts, _o.since, _o.state, _o.next_at, _o.holder)
+    .order_by(_o.id)
+    .with_for_update(),
+    _o.id,
+)
 _UNTOLD = (
     sa.select(schema.outbox)
     .where(
@@ -62,6 +69,7 @@ _SET_STATES = (
         reply=sa.bindparam("why"),
         next_at=sa.bindparam("next", type_=schema.Instant),
         done_at=sa.bindparam("done", type_=schema.Instant),
+        holder=None,
     )
 )
 
@@ -93,7 +101,7 @@ def due_ids(connection: Connection, now: datetime, passed: Collection[int], limi
 
     A mail waits while an earlier one of the same ticket to the same recipient still waits: people read in order.
     """
-    found = connection.execute(_DUE, {"now": now, "most": limit + len(passed)})
+    found = waiting_rows(connection, _DUE, _FREE, {"now": now, "most": limit + len(passed)})
     due: list[int] = []
     late: list[int] = []
     octets = 0
@@ -105,6 +113,7 @@ def due_ids(connection: Connection, now: datetime, passed: Collection[int], limi
         if due and octets > CLAIM_OCTETS:
             break
         due.append(row.id)
+    hold(connection, schema.outbox, due)
     return due, late
 
 
@@ -187,7 +196,7 @@ def write_marks(connection: Connection, jobs: Sequence[Marks]) -> list[list[int]
         failed.append([])
         for result in job.results:
             row = open_rows.pop(result.outbox_id, None)
-            if row is None:
+            if row is None or not _counts(connection, row, result):
                 continue
             change = _result(row, result, job)
             changes.append(change)
@@ -199,6 +208,11 @@ def write_marks(connection: Connection, jobs: Sequence[Marks]) -> list[list[int]
     put_behind(connection, [{"first": one["of"], "until": one["next"]} for one in changes if one["to"] == "waiting"])
     insert_rows(connection, schema.event, events)
     return failed
+
+
+def _counts(connection: Connection, row: Row[Any], result: SendResult) -> bool:
+    """Whether this daemon may say what became of it: another's row is another's, but what has gone out has gone out."""
+    return row.holder in (None, holder_of(connection)) or result.sent is Sent.DELIVERED
 
 
 def _result(row: Row[Any], result: SendResult, job: Marks) -> dict[str, Any]:

@@ -21,7 +21,7 @@ _first = schema.outbox.alias("first_one")
 _WAITING = _o.state == sa.literal_column("'waiting'")  # no parameter, or the partial index would not be used
 _until = sa.bindparam("until", type_=schema.Instant)
 
-_PUT_OFF = sa.update(schema.outbox).where(_o.id == sa.bindparam("of"), _WAITING).values(next_at=_until)
+_PUT_OFF = sa.update(schema.outbox).where(_o.id == sa.bindparam("of"), _WAITING).values(next_at=_until, holder=None)
 _PUT_BEHIND = (
     sa.update(schema.outbox)
     .where(

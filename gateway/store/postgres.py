@@ -6,8 +6,10 @@ server that takes writes. A connection that is lost is made anew.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from time import monotonic, sleep
 from typing import Any
 
 import psycopg
@@ -17,11 +19,18 @@ from psycopg.types.string import StrDumper
 from sqlalchemy.engine import URL, Connection, Engine, make_url
 from sqlalchemy.pool import NullPool
 
-from gateway.store.engine import Database, run_migrations
-from gateway.store.errors import StoreUnfit, sqlstate_of, store_error
+from gateway.store.engine import DECIDING, Database, run_migrations
+from gateway.store.errors import StoreUnavailable, StoreUnfit, sqlstate_of, store_error
+from gateway.store.facts import NEXT_NUMBER
+from gateway.store.folders import make_folder
+from gateway.store.lease import Fenced, Lease, home_of
+from gateway.store.lock import FileLock
+from gateway.store.sets import HOLDER
+from gateway.store.turns import Turns
 
 OLDEST = 13
 READERS = 8
+UNKNOWN = 20.0  # seconds for which a server that did not answer COMMIT is asked what became of it
 MIGRATING = 0x6D61696C  # the advisory lock of a migration
 
 _SECURE: Mapping[str, frozenset[str]] = {
@@ -31,8 +40,7 @@ _SECURE: Mapping[str, frozenset[str]] = {
     "data_sync_retry": frozenset({"off"}),
     "server_encoding": frozenset({"UTF8"}),
 }
-# seconds; a network that swallows packets is noticed in half a minute, and a machine that stops in the middle of a
-# transaction holds its locks no longer than that either
+# seconds; a network that swallows packets is noticed in half a minute
 _NETWORK: Mapping[str, Any] = {
     "connect_timeout": 5,
     "keepalives_idle": 10,
@@ -42,10 +50,14 @@ _NETWORK: Mapping[str, Any] = {
     "application_name": "gateway",
     "client_encoding": "utf8",
 }
-_SESSION = "-c lock_timeout=10s -c idle_in_transaction_session_timeout=30s -c TimeZone=UTC"
+# a machine that stops in the middle of a transaction holds its locks for a quarter of a minute, and is waited for less
+_SESSION = "-c lock_timeout=10s -c idle_in_transaction_session_timeout=15s -c TimeZone=UTC"
 
 # serialization_failure, deadlock_detected; unique_violation: another daemon was first, and is seen the next time
 _AGAIN = frozenset({"40001", "40P01", "23505"})
+_ROLLED_BACK = frozenset({"40", "23"})  # as answers to COMMIT
+_LOCK_TIMEOUT = "55P03"
+_ONE_AT_A_TIME = NEXT_NUMBER.with_for_update()
 
 
 class _Text(StrDumper):
@@ -56,18 +68,111 @@ class _Text(StrDumper):
 
 
 class PostgresDatabase(Database):
-    """A database on a server, migrated. `read_only` never writes."""
+    """A database on a server, migrated. `read_only` never writes.
+
+    With `lock` it is the one process on its state folder, and takes back what the process before it there held.
+    """
 
     files = False
 
-    def __init__(self, url: str, *, lock: bool = True, read_only: bool = False) -> None:  # noqa: ARG002 - see SQLite
+    def __init__(self, url: str, state_dir: Path, *, lock: bool = True, read_only: bool = False) -> None:
+        self._lock: FileLock | None = None
+        self._lease: Lease | None = None
         self.readers = _engine(url, isolation="REPEATABLE READ", size=READERS, read_only=True)
-        self.writer = None if read_only else _engine(url, isolation="READ COMMITTED", size=2)
+        self.writer = None
+        if read_only:
+            return
+        self.writer = _engine(url, isolation="READ COMMITTED", size=3)
+        self._claims = _engine(url, isolation="READ COMMITTED", size=4, ping=True)
+        self._turns = Turns(self._claims)
+        try:
+            if lock:
+                make_folder(state_dir)
+                self._lock = FileLock(state_dir / "postgresql")
+            self._lease = Lease(self._claims, home_of(state_dir) if lock else "")
+        except BaseException:
+            self.close()
+            raise
+
+    # --- writing ----------------------------------------------------------------------------------------------------
+
+    def begin(self, connection: Connection, kinds: Collection[str]) -> None:
+        lease = self._leased()
+        lease.renew(connection)
+        connection.info[HOLDER] = lease.number
+        if not DECIDING.isdisjoint(kinds):
+            connection.execute(_ONE_AT_A_TIME)
+
+    def committed(self) -> None:
+        self._leased().renewed()
 
     def again(self, error: BaseException) -> bool:
+        if isinstance(error, Fenced):
+            self._leased().anew()
+            return True
         if isinstance(error, sa.exc.DBAPIError) and error.connection_invalidated:
-            return True  # the server ended an established connection before COMMIT was sent
+            return True  # the server ended an established connection
         return sqlstate_of(error) in _AGAIN
+
+    def came_through(self, error: BaseException) -> bool:
+        """Asks by the number of the group, which was written with it; a server that is away is waited for."""
+        if (sqlstate_of(error) or "")[:2] in _ROLLED_BACK:
+            return False
+        end = monotonic() + UNKNOWN
+        while True:
+            try:
+                with self._claims.begin() as connection:
+                    written = self._leased().committed(connection)
+                break
+            except (sa.exc.SQLAlchemyError, StoreUnfit) as trouble:
+                if monotonic() > end:
+                    raise StoreUnavailable(
+                        f"whether the last transaction was written is not known: {trouble}"
+                    ) from None
+                sleep(0.1)
+        if written:
+            self.committed()
+        return written
+
+    def held_up(self, error: BaseException) -> bool:
+        return sqlstate_of(error) == _LOCK_TIMEOUT
+
+    # --- several daemons --------------------------------------------------------------------------------------------
+
+    @property
+    def shared(self) -> bool:
+        return True
+
+    def start(self, beat: Callable[[], object]) -> None:
+        self._leased().start(beat)
+
+    @contextmanager
+    def claiming(self, *, durable: bool) -> Iterator[Connection]:
+        """READ COMMITTED, so that what another daemon has just claimed is seen. One that is not durable costs no sync:
+        after a crash of the server both may decide, and the commit lets one."""
+        with self._claims.begin() as connection:
+            connection.info[HOLDER] = self._leased().number
+            if not durable:
+                connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
+            yield connection
+
+    def sure(self) -> bool:
+        return self._leased().safe
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        with self._turns.turn():
+            yield
+
+    def sole(self, task: str) -> bool:
+        return self._turns.sole(task)
+
+    def _leased(self) -> Lease:
+        if self._lease is None:
+            raise StoreUnavailable("the store is open for reading only")
+        return self._lease
+
+    # --- what it says of itself -------------------------------------------------------------------------------------
 
     def size(self, connection: Connection) -> int:
         return int(connection.exec_driver_sql("SELECT pg_database_size(current_database())").scalar_one())
@@ -80,13 +185,27 @@ class PostgresDatabase(Database):
         failures = connection.exec_driver_sql(checksums).scalar()
         return [*found, f"{failures} pages have failed their checksum"] if failures else found
 
+    def close(self) -> None:
+        """What is held is anybody's from now on."""
+        if self.writer is not None:
+            if self._lease is not None:
+                self._lease.stop()
+                self._lease.give_back()
+            self._turns.close()
+            self._claims.dispose()
+        super().close()
+        if self._lock is not None:
+            self._lock.close()
+
 
 opened = PostgresDatabase
 
 
-def _engine(url: str, *, isolation: str, size: int, read_only: bool = False, **options: Any) -> Engine:
+def _engine(
+    url: str, *, isolation: str, size: int, read_only: bool = False, ping: bool = False, **options: Any
+) -> Engine:
     parsed = _parsed(url)
-    pool = options or {"pool_size": size, "max_overflow": 0, "pool_timeout": 30, "pool_pre_ping": read_only}
+    pool = options or {"pool_size": size, "max_overflow": 0, "pool_timeout": 30, "pool_pre_ping": ping or read_only}
     engine = sa.create_engine(
         parsed,
         isolation_level=isolation,

@@ -13,6 +13,7 @@ from sqlalchemy.engine import Connection, Row
 from gateway.model import Envelope, Intake, Outcome, Received, Source
 from gateway.store import schema
 from gateway.store.blobs import BlobDamaged, Blobs, Packed, put
+from gateway.store.claims import free_rows, hold, waiting_rows
 from gateway.store.ledger import write_kept
 from gateway.store.sets import Lookup, insert_rows, next_ids
 
@@ -32,6 +33,7 @@ _MESSAGES = Lookup(
 _WAITING = (
     sa.select(_i.id, _i.size).where(_i.state == "waiting").order_by(_i.id).limit(sa.bindparam("most", type_=sa.Integer))
 )
+_FREE = free_rows(_WAITING, schema.intake)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +143,7 @@ def quarantine(connection: Connection, jobs: Sequence[Mishap]) -> list[None]:
     connection.execute(
         sa.update(schema.intake)
         .where(_i.id == sa.bindparam("of"), _i.state == "waiting")
-        .values(state="quarantined", reason=sa.bindparam("why"), done_at=now),
+        .values(state="quarantined", reason=sa.bindparam("why"), done_at=now, holder=None),
         [{"of": job.intake_id, "why": printable(job.reason)} for job in jobs],
     )
     insert_rows(
@@ -173,7 +175,7 @@ def let_out(connection: Connection, jobs: Sequence[int]) -> list[bool]:
         connection.execute(
             sa.update(schema.intake)
             .where(_i.id == sa.bindparam("of"))
-            .values(state="waiting", released=True, attempts=0, done_at=None),
+            .values(state="waiting", released=True, attempts=0, done_at=None, holder=None),
             [{"of": number} for number in held],
         )
     return [number in held for number in jobs]
@@ -188,16 +190,17 @@ def printable(text: str) -> str:
 
 
 def waiting_ids(connection: Connection, passed: Collection[int], limit: int) -> list[int]:
-    """The oldest waiting rows that are not in `passed`, as many as may be handed out at once."""
+    """The oldest waiting rows that are not in `passed`, as many as may be handed out at once. Held by nobody else."""
     ids: list[int] = []
     octets = 0
-    for row in connection.execute(_WAITING, {"most": limit + len(passed)}):
+    for row in waiting_rows(connection, _WAITING, _FREE, {"most": limit + len(passed)}):
         if row.id in passed:
             continue
         octets += row.size
         if len(ids) == limit or (ids and octets > CLAIM_OCTETS):
             break
         ids.append(row.id)
+    hold(connection, schema.intake, ids)
     return ids
 
 

@@ -247,7 +247,7 @@ _RELEASE_ENTRY = sa.delete(schema.entry).where(
 _RELEASE_INTAKE = (
     sa.update(schema.intake)
     .where(schema.intake.c.id == sa.bindparam("of"))
-    .values(state="waiting", confirmed=True, attempts=0, done_at=None)
+    .values(state="waiting", confirmed=True, attempts=0, done_at=None, holder=None)
 )
 _SETTLE = (
     sa.update(schema.intake)
@@ -257,5 +257,6 @@ _SETTLE = (
         digest=sa.bindparam("digest_"),
         reason=sa.bindparam("why"),
         done_at=sa.bindparam("done", type_=schema.Instant),
+        holder=None,
     )
 )

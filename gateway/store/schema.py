@@ -87,6 +87,13 @@ blob = _table(
     _column("codec", sa.Text),  # "zlib" or "raw"
     _column("content", sa.LargeBinary, null=True),  # NULL: in a file
 )
+node = _table(
+    "node",  # PostgreSQL: the daemons that share this database
+    _id(),
+    _column("home", sa.Text),  # of its state folder
+    _column("batch", sa.BigInteger),  # its last group of writes
+    _column("until", sa.BigInteger),  # what it holds is its own until then, in microseconds of the server's clock
+)
 intake = _table(
     "intake",
     _id(),
@@ -104,6 +111,7 @@ intake = _table(
     _column("reason", sa.Text),
     _column("digest", sa.Text),
     _column("done_at", Instant, null=True),
+    _column("holder", sa.BigInteger, null=True),  # the node that works on it
     sa.Index("intake_key", "key", unique=True),
     sa.Index("intake_state", "state", "id"),
 )
@@ -286,6 +294,7 @@ outbox = _table(
     _column("reply", sa.Text),
     _column("done_at", Instant, null=True),
     _column("told", sa.Boolean),  # somebody was told that it failed
+    _column("holder", sa.BigInteger, null=True),  # the node that sends it
     sa.Index("outbox_once", "ticket", "kind", "cause", "recipient", unique=True),
     sa.Index("outbox_due", "state", "next_at"),
     sa.Index("outbox_base", "base", "created_at"),
@@ -313,7 +322,7 @@ bounce = _table(
 )
 staged = _table(
     "staged",
-    _column("intake_id", _Id, key=True),
+    sa.Column("intake_id", _Id, primary_key=True, autoincrement=False),
     _column("ticket", sa.BigInteger),
     _column("agent", sa.Text),
     _column("released", sa.Boolean),

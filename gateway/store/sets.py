@@ -15,6 +15,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Row
 
 _CHUNK = 500  # keys in one IN: bounded whatever the limits of the engine
+HOLDER = "holder"  # in the info of a connection
 Key = TypeVar("Key")
 Build = Callable[[sqlite.Insert], sa.Executable]
 
@@ -46,6 +47,11 @@ def chunks(keys: Iterable[Key]) -> Iterator[list[Key]]:
     rest = iter(dict.fromkeys(keys))
     while portion := list(islice(rest, _CHUNK)):
         yield portion
+
+
+def holder_of(connection: Connection) -> int | None:
+    """What this daemon's claims carry in the transaction that is open; None where there is but one daemon."""
+    return connection.info.get(HOLDER)
 
 
 def next_ids(connection: Connection, table: sa.Table, count: int) -> list[int]:

@@ -25,7 +25,8 @@ class SqliteDatabase(Database):
 
     files = True
 
-    def __init__(self, url: str, *, lock: bool = True, read_only: bool = False) -> None:
+    def __init__(self, url: str, state_dir: Path, *, lock: bool = True, read_only: bool = False) -> None:
+        del state_dir  # the file itself is locked
         self._path = database_path(url)
         self._lock = FileLock(self._path) if lock and not read_only else None
         self.readers = reader_engine(self._path, immutable=read_only)

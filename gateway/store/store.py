@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -71,7 +72,7 @@ def open_store(url: str, state_dir: Path, *, lock: bool = True, read_only: bool 
     Raises FileNotFoundError, StoreVersion (empty, older or newer than this program), StoreLocked (another daemon),
     StoreUnfit, StoreUnavailable or StoreBroken.
     """
-    database = open_database(url, lock=lock, read_only=read_only)
+    database = open_database(url, state_dir, lock=lock, read_only=read_only)
     parts = Parts(database, Blobs(state_dir / "blobs" if database.files else None))
     engine = parts.engine
     try:
@@ -81,6 +82,7 @@ def open_store(url: str, state_dir: Path, *, lock: bool = True, read_only: bool 
             with parts.read(), engine.connect():  # both assert their settings before any mail is taken
                 pass
             parts.writer = GroupCommit(database, HANDLERS)
+            database.start(lambda: parts.write("beat", None))
     except BaseException as error:
         parts.close()
         raise store_error(error) from error
@@ -109,7 +111,7 @@ class Store:
         """The oldest waiting messages, at most `limit` and 64 MiB together; they are the caller's until `commit`,
         `quarantine` or `unclaim`. One whose kept octets are damaged is quarantined and not given."""
         parts = self._parts
-        with parts.reading.taking() as (held, take), parts.read() as connection:
+        with parts.claiming(parts.reading, durable=False) as (connection, held, take):
             ids = queue.waiting_ids(connection, held | skip, limit)
             found, damaged = queue.load(connection, parts.blobs, ids)
             take(ids)
@@ -231,13 +233,24 @@ class Store:
         with self._parts.read() as connection:
             return reports.due_targets(connection, now, limit)
 
+    # --- several daemons ----------------------------------------------------------------------------------------------
+
+    def turn(self) -> AbstractContextManager[None]:
+        """To be held from the facts to the commit that rests on them: other daemons then do not decide meanwhile, as
+        far as that can be had. The commit checks in any case."""
+        return self._parts.database.turn()
+
+    def sole(self, task: str) -> bool:
+        """Whether this daemon has this task, such as a mailbox to poll, and no other has it. To be asked each time."""
+        return self._parts.database.sole(task)
+
     # --- outbox -----------------------------------------------------------------------------------------------------
 
     def claim_outbox(self, limit: int, now: datetime) -> list[Outgoing]:
         """Mails that are due, the caller's until `mark_sent`, `put_off` or `unclaim_outbox`; at most 16 MiB, or one.
         Those whose time is past expire."""
         parts = self._parts
-        with parts.sending.taking() as (held, take), parts.read() as connection:
+        with parts.claiming(parts.sending, durable=True) as (connection, held, take):
             ids, late = outbox.due_ids(connection, now, held, limit)
             found, damaged = outbox.load(connection, parts.blobs, ids, parts.at_hand.take(ids))
             take(mail.id for mail in found)
@@ -251,8 +264,18 @@ class Store:
         return found
 
     def unclaim_outbox(self, ids: Iterable[int]) -> None:
-        """Gives claimed mails back untried."""
-        self._parts.sending.release(ids)
+        """Gives claimed mails back untried, at once or, where other daemons may take them, once these are told."""
+        given = tuple(ids)
+        if given and self._parts.database.shared:
+            told = self._parts.write("let go", given)
+            told.add_done_callback(lambda _: self._parts.sending.release(given))
+        else:
+            self._parts.sending.release(given)
+
+    def sure_of_claims(self) -> bool:
+        """Whether what was claimed is sure to stay this daemon's for as long as handing over a mail takes. False after
+        a standstill: another daemon may have taken it over."""
+        return self._parts.database.sure()
 
     def mark_sent(
         self, results: Sequence[SendResult], now: datetime, retry: Retry, spread: Callable[[], float]
@@ -261,13 +284,13 @@ class Store:
         in [-1, 1]: each wait is its step times 1 ± `retry.spread`."""
         future = self._parts.write("sent", outbox.Marks(tuple(results), now, retry, spread))
         ids = [result.outbox_id for result in results]
-        future.add_done_callback(lambda _: self.unclaim_outbox(ids))
+        future.add_done_callback(lambda _: self._parts.sending.release(ids))
         return future
 
     def put_off(self, until: Mapping[int, datetime]) -> Future[None]:
         """Gives claimed mails back untried, not to be claimed again before these times."""
         future = self._parts.write("put off", until)
-        future.add_done_callback(lambda _: self.unclaim_outbox(until))
+        future.add_done_callback(lambda _: self._parts.sending.release(until))
         return future
 
     def give_up(self, over: datetime, now: datetime, reply: str) -> Future[list[int]]:

@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy.engine import Connection
 
-from gateway.store.engine import Database
+from gateway.store.engine import DECIDING, Database
 from gateway.store.errors import StoreBroken, StoreUnavailable, store_error
 
 Handler = Callable[[Connection, Sequence[Any]], Sequence[Any]]
@@ -112,6 +112,9 @@ class GroupCommit:
         except BaseException as error:  # noqa: BLE001 - whatever it is, somebody waits for an answer
             self._drop_connection()
             found = store_error(error)
+            group, others = self._parted(group, error)
+            if others:
+                self._settle(others)
             if len(group) > 1 and not _hopeless(found):
                 for job in group:
                     self._settle([job])
@@ -122,6 +125,15 @@ class GroupCommit:
                 job.future.set_exception(outcome)
             else:
                 job.future.set_result(outcome)
+
+    def _parted(self, group: list[_Job], error: BaseException) -> tuple[list[_Job], list[_Job]]:
+        """(those this error is for, those that can be written without them): mail is kept whatever holds up
+        decisions."""
+        if not self._database.held_up(error):
+            return group, []
+        decisions = [job for job in group if job.kind in DECIDING]
+        others = [job for job in group if job.kind not in DECIDING]
+        return (decisions, others) if decisions else (group, [])
 
     def _written(self, group: list[_Job]) -> list[Any]:
         """Tries again where the engine says so; never a group that may have been written before it has been asked."""
@@ -157,6 +169,7 @@ class GroupCommit:
                 transaction.commit()
             except BaseException as error:
                 raise _Unanswered(outcomes, error) from error
+        self._database.committed()
         return outcomes
 
     def _drop_connection(self) -> None:

@@ -119,7 +119,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "staged",
-        sa.Column("intake_id", ID, nullable=False),
+        sa.Column("intake_id", ID, autoincrement=False, nullable=False),
         sa.Column("ticket", sa.BigInteger(), nullable=False),
         sa.Column("agent", sa.Text(), nullable=False),
         sa.Column("released", sa.Boolean(), nullable=False),
@@ -176,6 +176,15 @@ def upgrade() -> None:
     op.create_index("ticket_status", "ticket", ["status", "number"])
 
     op.create_table(
+        "node",
+        sa.Column("id", ID, nullable=False),
+        sa.Column("home", sa.Text(), nullable=False),
+        sa.Column("batch", sa.BigInteger(), nullable=False),
+        sa.Column("until", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+        sqlite_with_rowid=True,
+    )
+    op.create_table(
         "ticket_number",
         sa.Column("id", ID, nullable=False),
         sa.Column("next", sa.BigInteger(), nullable=False),
@@ -230,6 +239,7 @@ def upgrade() -> None:
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("digest", sa.Text(), nullable=False),
         sa.Column("done_at", sa.BigInteger(), nullable=True),
+        sa.Column("holder", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(
             ["sha256"],
             ["blob.sha256"],
@@ -265,6 +275,7 @@ def upgrade() -> None:
         sa.Column("reply", sa.Text(), nullable=False),
         sa.Column("done_at", sa.BigInteger(), nullable=True),
         sa.Column("told", sa.Boolean(), nullable=False),
+        sa.Column("holder", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(
             ["body"],
             ["blob.sha256"],
