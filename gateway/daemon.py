@@ -104,7 +104,15 @@ class Daemon:
             for transport in self._parts.transports
         ]
         self._pollers = [
-            ImapPoller(box, self._accept, self._parts.ledger, self._clock.now, self._ready, metrics.heartbeat, boxes)
+            ImapPoller(
+                box,
+                self._accept,
+                self._parts.ledger,
+                self._clock.now,
+                partial(self._polls, box.name, boxes),
+                metrics.heartbeat,
+                boxes,
+            )
             for box in settings.imap
         ]
         self._loop = asyncio.get_running_loop()
@@ -157,6 +165,15 @@ class Daemon:
         """Why no mail can be taken now: a damaged store, a disk that is read-only or has too little room; "" if it
         can."""
         return "broken" if self._status == 3 else self._watch.room()
+
+    def _polls(self, mailbox: str, boxes: MailboxSigns) -> str:
+        """As `_ready`; of daemons that share a database one polls a mailbox, and the others know it in good hands."""
+        reason = self._ready()
+        if reason or self._parts.store.sole(f"imap {mailbox}"):
+            return reason
+        boxes.polled(mailbox)
+        boxes.proven(mailbox)
+        return "another daemon polls it"
 
     def _login(self, user: str, password: str) -> bool:
         stored = self._settings.submission_users.get(user.strip().lower())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -251,8 +251,11 @@ class Desk:
         self, thoughts: Sequence[Thought], current: Current, now: datetime, started: float
     ) -> tuple[int, list[Thought]]:
         """Decides and commits; (how many have their outcome, those to be decided again on newer facts)."""
-        commits = self._decided(thoughts, current, now)
-        written = self._tools.store.commit_many([commit for _, commit in commits])
+        with self._tools.store.turn() as others:
+            commits = self._decided(thoughts, current, now)
+            written = self._tools.store.commit_many([commit for _, commit in commits])
+            if others:
+                wait(written)
         done, mails, stale, unavailable = 0, 0, [], None
         for (thought, commit), future in zip(commits, written, strict=True):
             try:

@@ -113,6 +113,8 @@ class Sending:
         back untried: after trouble with the relay, when it takes long, and at the end."""
         began, results, put_off = monotonic(), list[SendResult](), dict[int, float]()
         for mail in batch:
+            if not self._store.sure_of_claims():
+                break
             wait = self._pace.begin(mail)
             if wait is None:
                 break

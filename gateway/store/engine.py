@@ -63,10 +63,10 @@ class Database:
         return True
 
     @contextmanager
-    def turn(self) -> Iterator[None]:
+    def turn(self) -> Iterator[bool]:
         """From facts to commit: at most one daemon at a time, as far as that can be had. No promise: the commit
-        checks."""
-        yield
+        checks. Gives whether there may be others, so that the commit is to be waited for inside."""
+        yield False
 
     def sole(self, task: str) -> bool:  # noqa: ARG002 - as above
         """Whether this daemon, and no other, has this task from now on until it ends or loses its connection."""

@@ -160,9 +160,9 @@ class PostgresDatabase(Database):
         return self._leased().safe
 
     @contextmanager
-    def turn(self) -> Iterator[None]:
+    def turn(self) -> Iterator[bool]:
         with self._turns.turn():
-            yield
+            yield True
 
     def sole(self, task: str) -> bool:
         return self._turns.sole(task)

@@ -235,13 +235,13 @@ class Store:
 
     # --- several daemons ----------------------------------------------------------------------------------------------
 
-    def turn(self) -> AbstractContextManager[None]:
-        """To be held from the facts to the commit that rests on them: other daemons then do not decide meanwhile, as
-        far as that can be had. The commit checks in any case."""
+    def turn(self) -> AbstractContextManager[bool]:
+        """To be held from the facts until their commit is done, where it says that there may be other daemons: these do
+        not decide meanwhile, as far as that can be had. The commit checks in any case."""
         return self._parts.database.turn()
 
     def sole(self, task: str) -> bool:
-        """Whether this daemon has this task, such as a mailbox to poll, and no other has it. To be asked each time."""
+        """Whether this daemon, and no other, has this task, such as a mailbox to poll. To be asked each time."""
         return self._parts.database.sole(task)
 
     # --- outbox -----------------------------------------------------------------------------------------------------
@@ -264,7 +264,7 @@ class Store:
         return found
 
     def unclaim_outbox(self, ids: Iterable[int]) -> None:
-        """Gives claimed mails back untried, at once or, where other daemons may take them, once these are told."""
+        """Gives claimed mails back untried; where there are other daemons, once the row says so."""
         given = tuple(ids)
         if given and self._parts.database.shared:
             told = self._parts.write("let go", given)
@@ -273,8 +273,7 @@ class Store:
             self._parts.sending.release(given)
 
     def sure_of_claims(self) -> bool:
-        """Whether what was claimed is sure to stay this daemon's for as long as handing over a mail takes. False after
-        a standstill: another daemon may have taken it over."""
+        """False after a standstill: another daemon may have taken over what was claimed."""
         return self._parts.database.sure()
 
     def mark_sent(
