@@ -37,7 +37,7 @@ from gateway.flow.signs import MailboxSigns, RelaySign
 from gateway.flow.tick import tick
 from gateway.mail.token import bare_address
 from gateway.model import Ill, Received, Source, Trouble
-from gateway.options import Listen
+from gateway.options import ImapMailbox, Listen
 from gateway.settings import Settings, verify_password
 from gateway.store.errors import StoreBroken
 from gateway.watch import Seen, Watch
@@ -103,18 +103,7 @@ class Daemon:
             )
             for transport in self._parts.transports
         ]
-        self._pollers = [
-            ImapPoller(
-                box,
-                self._accept,
-                self._parts.ledger,
-                self._clock.now,
-                partial(self._polls, box.name, boxes),
-                metrics.heartbeat,
-                boxes,
-            )
-            for box in settings.imap
-        ]
+        self._pollers = [self._poller(box, boxes) for box in settings.imap]
         self._loop = asyncio.get_running_loop()
         self._done = asyncio.Event()
         self._deadline, self._counted = 0.0, 0.0
@@ -165,6 +154,11 @@ class Daemon:
         """Why no mail can be taken now: a damaged store, a disk that is read-only or has too little room; "" if it
         can."""
         return "broken" if self._status == 3 else self._watch.room()
+
+    def _poller(self, box: ImapMailbox, boxes: MailboxSigns) -> ImapPoller:
+        ready = partial(self._polls, box.name, boxes)
+        beat = self._parts.metrics.heartbeat
+        return ImapPoller(box, self._accept, self._parts.ledger, self._clock.now, ready, beat, boxes)
 
     def _polls(self, mailbox: str, boxes: MailboxSigns) -> str:
         """As `_ready`; of daemons that share a database one polls a mailbox, and the others know it in good hands."""
