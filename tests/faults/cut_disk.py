@@ -252,7 +252,7 @@ class CutDisk:
 
 
 def write_image(image: Mapping[str, bytes | None], root: Path) -> None:
-    """Makes the files below `root` those of the image; sockets and logs stay."""
+    """Makes the files below `root` those of the image, without any wal-index; sockets and logs stay."""
     root.mkdir(exist_ok=True)
     for path in sorted(root.rglob("*"), reverse=True):
         name = str(path.relative_to(root))

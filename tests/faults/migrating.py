@@ -21,7 +21,7 @@ from tests.faults.running import ROOT
 from tests.store.desk import MIGRATIONS, make_ticket, opened, url_of
 
 TICKETS = 20
-LATER = '''
+LATER = """
 import sqlalchemy as sa
 from alembic import op
 
@@ -33,7 +33,7 @@ def upgrade() -> None:
         ticket.add_column(sa.Column("words", sa.Text(), nullable=False, server_default=""))
     op.execute("UPDATE ticket SET words = 'words of ' || subject")
     op.create_index("ticket_words", "ticket", ["words"])
-'''
+"""
 
 
 @contextmanager
@@ -114,9 +114,7 @@ def words_of(folder: Path) -> list[str] | None:
         made.close()
 
 
-def crawl(
-    life: Life, root: Path, cuts: Sequence[Cut], share: float, seed: int, check: Callable[[Path], None]
-) -> int:
+def crawl(life: Life, root: Path, cuts: Sequence[Cut], share: float, seed: int, check: Callable[[Path], None]) -> int:
     """How many disks were looked at."""
     seen = 0
     for seen, (what, _) in enumerate(disks(life, root, cuts, random.Random(seed), share), 1):  # noqa: B007 - returned
@@ -124,6 +122,4 @@ def crawl(
             check(root)
         except AssertionError as error:
             raise AssertionError(f"{what}: {error}") from error
-        for index in root.glob("*-shm"):
-            index.unlink()
     return seen

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import sqlite3
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from gateway.store.lock import FileLock
-from tests.faults.running import RULES, Gateway, NotKept, desk_in, digests, eventually, id_of, letter, mailbox, places
+from tests.faults.restarts import Restarts
+from tests.faults.running import RULES, Gateway, desk_in, digests, eventually, letter
 from tests.servers.ports import free_port
 
 
@@ -104,42 +104,10 @@ def test_a_taken_port_ends_it_and_is_named(gateway: Gateway, port: str) -> None:
     assert gateway.health()[0] == 200
 
 
-def test_term_under_load_ends_in_time_and_loses_nothing(gateway: Gateway) -> None:
-    gateway.start()
-    kept: list[int] = []
-    refused: list[str] = []
-    numbers, over = iter(range(10_000)), threading.Event()
-    lock = threading.Lock()
-
-    def people() -> None:
-        while not over.is_set():
-            with lock:
-                number = next(numbers)
-            try:
-                gateway.send(letter(number), mail_from=customer(number))
-                kept.append(number)
-            except NotKept as error:
-                refused.append(str(error))
-                time.sleep(0.05)
-
-    threads = [threading.Thread(target=people) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    eventually(lambda: len(kept) > 40, "there is load")
-    began = time.monotonic()
-    status = gateway.stop()
-    took = time.monotonic() - began
-    over.set()
-    for thread in threads:
-        thread.join()
-    assert status == 0
-    assert took < 30
-    assert refused
-    gateway.start()
-    gateway.settle(60)
-    where = places(gateway.tickets())
-    assert {number: where.get(id_of(number)) for number in kept if len(where.get(id_of(number), [])) != 1} == {}
-    assert all(len(mailbox(gateway, customer(number))) == 1 for number in kept)
+@pytest.mark.timeout(300)
+def test_term_under_load_ends_in_time_and_loses_nothing(gateway: Gateway, tmp_path: Path) -> None:
+    """Three times over."""
+    Restarts(gateway, tmp_path / "power", 3).run()
 
 
 def test_term_while_a_client_is_in_the_middle_of_its_data(gateway: Gateway) -> None:
