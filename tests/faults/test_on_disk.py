@@ -22,7 +22,7 @@ from gateway.edge.maildir_out import MaildirSender
 from gateway.keyring import add_key, load_keys
 from gateway.model import Outgoing
 from gateway.store.blobs import Blobs
-from gateway.store.folders import make_folder
+from gateway.store.folders import make_folder, sync_folder
 
 def blob():
     blobs = Blobs(Path('state/blobs'))
@@ -68,16 +68,21 @@ def run(power: Power, program: str) -> None:
     assert done.returncode == -9, done.stderr
 
 
-@pytest.mark.parametrize("part", PARTS)
-def test_what_is_said_to_be_on_disk_is(power: Power, part: str) -> None:
-    program, where = PARTS[part]
-    run(power, program)
-    whole = {path: path.read_bytes() for path in power.root.glob(where) if path.is_file()}
-    there = sorted(power.root.glob(where))
-    assert len(there) == 1
+def test_what_is_said_to_be_on_disk_is(power: Power) -> None:
+    """Each part in a folder of its own, all in one process."""
+    run(
+        power,
+        "".join(
+            f"os.mkdir('{n}'); sync_folder(Path('.'))\nos.chdir('{n}')\n{program}\nos.chdir('..')\n"
+            for n, (program, _) in enumerate(PARTS.values())
+        ),
+    )
+    there = {part: sorted(power.root.glob(f"{n}/{where}")) for n, (part, (_, where)) in enumerate(PARTS.items())}
+    assert {part: len(found) for part, found in there.items()} == dict.fromkeys(PARTS, 1)
+    octets = {path: path.read_bytes() for found in there.values() for path in found if path.is_file()}
     power.cut(Cut.ALL_LOST, random.Random(1))
-    assert sorted(power.root.glob(where)) == there
-    assert {path: path.read_bytes() for path in whole} == whole
+    assert [part for part, found in there.items() if not found[0].exists()] == []
+    assert {path: path.read_bytes() for path in octets} == octets
 
 
 def test_a_folder_that_a_killed_run_left_is_not_taken_for_certain(power: Power) -> None:

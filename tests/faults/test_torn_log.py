@@ -57,18 +57,3 @@ def test_a_torn_end_of_the_log_and_no_index(tmp_path: Path) -> None:
         assert gateway.sound()
     finally:
         gateway.close()
-
-
-def test_no_log_at_all_at_the_start_is_what_was_in_the_database(tmp_path: Path) -> None:
-    """After an end in peace the database has everything; a log without octets is none."""
-    gateway = desk_in(tmp_path / "desk")
-    try:
-        gateway.start()
-        gateway.send(letter(1))
-        gateway.settle()
-        assert gateway.stop() == 0
-        gateway.database.with_name("gateway.sqlite-wal").write_bytes(b"")
-        gateway.start()
-        assert len(gateway.tickets()) == 1
-    finally:
-        gateway.close()
