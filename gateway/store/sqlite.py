@@ -129,15 +129,24 @@ def schema_revision(url: str) -> str | None:
     if not path.exists() or path.stat().st_size == 0:
         return None
     try:
-        made = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=BUSY_MS / 1000)
         try:
-            if not made.execute("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'").fetchone():
-                return None
-            row = made.execute("SELECT version_num FROM alembic_version").fetchone()
-        finally:
-            made.close()
+            return _revision_at(path, "ro")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_READONLY_ROLLBACK:
+                raise
+        return _revision_at(path, "rw")  # a first start was killed with its journal out: only a writer takes that back
     except sqlite3.Error as error:
         raise store_error(error) from error
+
+
+def _revision_at(path: Path, mode: str) -> str | None:
+    made = sqlite3.connect(f"{path.absolute().as_uri()}?mode={mode}", uri=True, timeout=BUSY_MS / 1000)
+    try:
+        if not made.execute("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'").fetchone():
+            return None
+        row = made.execute("SELECT version_num FROM alembic_version").fetchone()
+    finally:
+        made.close()
     return str(row[0]) if row else None
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
+from gateway.store.database import schema_revision
 from tests.faults.cut_disk import Cut
 from tests.faults.migrating import (
     MIGRATIONS,
@@ -13,6 +14,7 @@ from tests.faults.migrating import (
     crawl,
     later_migrations,
     life_of,
+    url_of,
     with_tickets,
 )
 
@@ -22,6 +24,16 @@ def test_the_first_schema_is_made_in_the_end(tmp_path: Path) -> None:
     folder.mkdir()
     life, _ = life_of(folder, MIGRATIONS, tmp_path / "power")
     assert crawl(life, tmp_path / "disk", [Cut.NOTHING_LOST, Cut.TORN], 5 / len(life.records), 4, check_first) > 4
+
+
+def test_a_killed_first_start_never_stands_in_the_way_of_the_next(tmp_path: Path) -> None:
+    """Wherever it was killed: also while SQLite had its rollback journal out, which a mere reader cannot take back."""
+    folder = tmp_path / "state"
+    folder.mkdir()
+    life, _ = life_of(folder, MIGRATIONS, tmp_path / "power")
+    found = set[str | None]()
+    crawl(life, tmp_path / "disk", [Cut.NOTHING_LOST], 1.0, 4, lambda disk: found.add(schema_revision(url_of(disk))))
+    assert found == {None, "0001"}
 
 
 def test_a_later_schema_is_reached_with_all_that_was_there(tmp_path: Path) -> None:
