@@ -19,7 +19,7 @@ from gateway.flow.loops import Loops
 from gateway.flow.pace import Pace
 from gateway.flow.receive import Desk
 from gateway.flow.signs import MailboxSigns, RelaySign
-from gateway.model import MailboxSign, Observation, Pulse, Trouble
+from gateway.model import FolderProof, MailboxSign, Observation, Pulse, Trouble
 from gateway.settings import Settings
 from gateway.store.database import folders
 from gateway.store.errors import StoreBroken, StoreUnavailable
@@ -48,6 +48,7 @@ class Watch:
     def __init__(self, settings: Settings, parts: Parts, clock: Clock, seen: Seen) -> None:
         self._settings, self._parts, self._clock, self._seen = settings, parts, clock, seen
         self._folders = {settings.state_dir} | folders(settings.database_url)
+        self._polled = {(box.name, folder) for box in settings.imap for folder in box.folders}
         self._disk_checked, self._disk = 0.0, ""
 
     def room(self) -> str:
@@ -74,9 +75,10 @@ class Watch:
 
     def look(self) -> Observation:
         now, still = self._clock.now(), time.perf_counter()
-        pulse, store = Pulse(), ""
+        pulse, proofs, store = Pulse(), list[FolderProof](), ""
         try:
             pulse = self._parts.store.pulse(now)
+            proofs = [one for one in self._parts.ledger.proofs() if (one.mailbox, one.folder) in self._polled]
         except (StoreUnavailable, StoreBroken) as error:
             store = str(error) or type(error).__name__
         relay = self._seen.pace.trouble()
@@ -96,7 +98,7 @@ class Watch:
             certificates=tuple(self._seen.certificates()),
             log=self._seen.log_trouble(),
             command=self._seen.command_failed(),
-            mailboxes=self._seen.boxes.read(),
+            mailboxes=self._seen.boxes.read(proofs),
         )
 
     def _age(self, since: datetime | None, now: datetime) -> float:

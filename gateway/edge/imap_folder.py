@@ -10,12 +10,11 @@ from __future__ import annotations
 import imaplib
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
-from datetime import datetime
-from typing import NamedTuple, Protocol
 
+from gateway.edge.imap_compare import Comparison
+from gateway.edge.imap_given import COMMIT_TIMEOUT, FolderState, Given, NotKept
 from gateway.edge.imap_session import SIZES, Broken, ImapSession, Listed, Selected
 from gateway.model import Envelope, LedgerRow, Received, Source
 from gateway.options import ImapMailbox
@@ -23,67 +22,11 @@ from gateway.options import ImapMailbox
 BATCH = 50  # messages in one FETCH, at most
 BATCH_OCTETS = 16 * 1024 * 1024
 HEAD = 64 * 1024  # what is kept of a message that is too large
-COMMIT_TIMEOUT = 60.0
 # A message fetched alone is given up at LIMIT: after 3 wrong answers (none, NIL, unreadable, a time-out), or after 8
 # lost connections, which are seldom the message's fault.
 LIMIT, WRONG, LOST = 24, 8, 3
 
 _log = logging.getLogger("gateway.imap")
-
-
-class Ledger(Protocol):
-    """What the store remembers of each folder. A future is done when the commit is.
-
-    `state` is (uidvalidity, highest, cutoff, since): every UID up to `highest` has its outcome; UIDs up to `cutoff`
-    were there at the first contact, which was at `since`.
-    """
-
-    def state(self, mailbox: str, folder: str) -> tuple[int, int, int, datetime] | None: ...
-
-    def begin(
-        self, mailbox: str, folder: str, uidvalidity: int, highest: int, cutoff: int, since: datetime
-    ) -> Future[None]:
-        """Sets the folder's state, replacing one of another UIDVALIDITY; its rows stay."""
-        ...
-
-    def advance(self, mailbox: str, folder: str, uidvalidity: int, highest: int) -> Future[None]: ...
-
-    def known(self, mailbox: str, folder: str, uidvalidity: int, uids: Sequence[int]) -> Mapping[int, str]:
-        """The outcome of each of these UIDs (at most 500) that has one."""
-        ...
-
-    def put(self, rows: Sequence[LedgerRow]) -> Future[None]:
-        """Writes rows that come with no message; a row that is there stays as it is."""
-        ...
-
-
-class FolderState(NamedTuple):
-    """As `Ledger.state` gives it."""
-
-    uidvalidity: int
-    highest: int
-    cutoff: int
-    since: datetime
-
-
-class NotKept(Exception):
-    """The store could not keep a message; it stays on the server."""
-
-
-class NotReady(Exception):
-    """No mail can be taken at the moment; the text says why."""
-
-
-@dataclass(frozen=True, slots=True)
-class Given:
-    """What a visit is given from outside. `check` raises NotReady; `odd`: the trouble each message has made so far."""
-
-    accept: Callable[[Received], Future[int]]
-    ledger: Ledger
-    now: Callable[[], datetime]
-    check: Callable[[], None]
-    beat: Callable[[], None]
-    odd: MutableMapping[tuple[str, int, int], int]
 
 
 class FolderVisit:
@@ -108,9 +51,10 @@ class FolderVisit:
         self._selected = selected
         self._given = given
         self._open: set[int] = set()  # listed, still without an outcome
+        self.compared = Comparison(session, mailbox, folder, selected, state, given.ledger)
 
-    def walk(self, low: int) -> None:
-        """Gives every UID from `low` on its outcome.
+    def walk(self, low: int, *, deep: bool = False) -> None:
+        """Gives every UID from `low` on its outcome. `deep`: what has one is looked at again, see `Comparison`.
 
         Raises NotKept, NotReady, imaplib.IMAP4.error or OSError; what had its outcome by then is not listed again.
         """
@@ -119,7 +63,7 @@ class FolderVisit:
         for window in self._session.windows(self._selected, low):
             for start in range(0, len(window), SIZES):
                 uids = window[start : start + SIZES]
-                late += self._take(uids)
+                late += self._take(uids, deep=deep)
                 last = max(last, uids[-1])
                 self._advance(last)
         for listed in late:
@@ -142,10 +86,10 @@ class FolderVisit:
 
     # ---- which ---------------------------------------------------------------------------------------------------
 
-    def _take(self, uids: Sequence[int]) -> list[Listed]:
+    def _take(self, uids: Sequence[int], *, deep: bool) -> list[Listed]:
         """Keeps these messages (at most SIZES); returns those that are to be fetched alone."""
-        known = self._given.ledger.known(self._mailbox.name, self._folder, self._selected.uidvalidity, uids)
-        self._move_known({uid: known[uid] for uid in uids if uid in known})
+        known = self.compared.known(uids, deep=deep)
+        self._move_known(known)
         fresh = [uid for uid in uids if uid not in known]
         if not fresh:
             return []
@@ -301,9 +245,9 @@ class FolderVisit:
             envelope=Envelope(mailbox=name, vouched=True),
             raw=raw,
             at=self._given.now(),
-            key=f"imap:{name}:{self._folder}:{uidvalidity}:{listed.uid}",
+            key=f"imap:{name}:{self._folder}:{uidvalidity}:{listed.uid}",  # with other octets it is another mail
             quiet=self._quiet(listed),
-            ledger=LedgerRow(name, self._folder, uidvalidity, listed.uid, outcome),
+            ledger=LedgerRow(name, self._folder, uidvalidity, listed.uid, outcome, listed.mark),
         )
 
     def _accepted(self, messages: Sequence[tuple[Listed, Received]], outcome: str) -> list[int]:

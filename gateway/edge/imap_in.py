@@ -8,8 +8,10 @@ What is guaranteed (laws 1 and 2):
 - Polling is the truth. IDLE only shortens the wait.
 - A fault of one mailbox or one message holds up no other.
 
-The ledger's `highest` says: every UID up to here has its outcome. The UIDs above are listed at each poll; those below
-are compared with the ledger at the first poll of a process and once a day.
+- Every hour, and at the first poll of a process, all that the server holds is compared with the ledger: what was missed
+  is fetched, what was found is on record.
+
+The ledger's `highest` says: every UID up to here has its outcome. The UIDs above are listed at each poll.
 """
 
 from __future__ import annotations
@@ -22,17 +24,18 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Protocol
 
-from gateway.edge.imap_folder import COMMIT_TIMEOUT, FolderState, FolderVisit, Given, Ledger, NotKept, NotReady
+from gateway.edge.imap_compare import Schedule
+from gateway.edge.imap_folder import FolderVisit
+from gateway.edge.imap_given import COMMIT_TIMEOUT, FolderState, Given, Ledger, NotKept, NotReady
 from gateway.edge.imap_session import ImapSession, LoginRefused, Selected, open_session, safe_argument
 from gateway.model import Received
 from gateway.options import ImapMailbox
 
 MAX_WAIT = 300.0  # a poll at least this often, in IDLE too; so IDLE is also renewed well within 29 minutes (RFC 2177)
 NOT_READY_WAIT = 5.0
-RECONCILE = timedelta(days=1)
 
 _log = logging.getLogger("gateway.imap")
 
@@ -129,7 +132,8 @@ class ImapPoller:
         self._password = password or (lambda: mailbox.password)
         self._session: ImapSession | None = None
         self._stop = threading.Event()
-        self._reconciled: dict[str, datetime] = {}
+        self._schedule = Schedule(mailbox.folders, mailbox.reconcile)
+        self._given_again: dict[str, int] = {}  # folder → the first UID that a server gives out again
         self._said = ""  # the trouble last logged, so that it is logged once
         self._given = Given(accept, ledger, now, self._check, self._kept_some, {})
 
@@ -233,6 +237,7 @@ class ImapPoller:
         return self.mailbox.after == "move"
 
     def _poll_folder(self, session: ImapSession, folder: str, done: Counter[str]) -> None:
+        """What is new first; then, when it is time, the whole folder against the ledger."""
         selected = session.select(folder, writable=self._moves)
         found = self._ledger.state(self.mailbox.name, folder)
         if found is None:
@@ -241,17 +246,42 @@ class ImapPoller:
         else:
             state = FolderState(*found)
         visit = FolderVisit(session, self.mailbox, folder, selected, state, self._given, done)
-        last_time = self._reconciled.get(folder)
-        reconcile = last_time is None or self._now() - last_time >= RECONCILE
-        visit.walk(self._lowest(visit) if reconcile or visit.relisting else state.highest + 1)
-        if reconcile:
-            self._reconciled[folder] = self._now()
+        whole = visit.relisting or state.highest == 0
+        low = 1 if whole else self._first_new(folder, selected, state)
+        visit.walk(low, deep=not whole and low <= state.highest)
+        if selected.uidnext is None or selected.uidnext > state.highest:
+            self._given_again.pop(folder, None)
+        if self._schedule.due(folder):
+            deep = whole or self._schedule.deep(folder)
+            if not whole:
+                visit = FolderVisit(session, self.mailbox, folder, selected, visit.state, self._given, done)
+                visit.walk(1, deep=deep)
+            self._prove(session, folder, selected, visit, deep=deep)
 
-    def _lowest(self, visit: FolderVisit) -> int:
-        """Where a comparison of the whole folder begins: what `since: skip` passed over has no rows."""
-        if visit.relisting or self.mailbox.since != "skip":
-            return 1
-        return visit.state.cutoff + 1
+    def _first_new(self, folder: str, selected: Selected, state: FolderState) -> int:
+        """The UID from which mail may be new. A server that was restored from a backup gives UIDs out a second time:
+        then from the first of those, until it has passed all we know."""
+        if selected.uidnext is None or selected.uidnext > state.highest:
+            return self._given_again.get(folder, state.highest + 1)
+        if folder not in self._given_again:
+            where = f"mailbox={self.mailbox.name} folder={folder!a}"
+            _log.warning("imap_went_back %s UIDNEXT %d after UID %d", where, selected.uidnext, state.highest)
+            self._schedule.at_once(folder)
+        return self._given_again.setdefault(folder, selected.uidnext)
+
+    def _prove(self, session: ImapSession, folder: str, selected: Selected, visit: FolderVisit, *, deep: bool) -> None:
+        """Writes down that server and ledger agree; not when the server has listed less than it says it holds."""
+        listed, held = visit.compared.listed, min(selected.exists, session.select(folder, writable=self._moves).exists)
+        if listed < held:
+            self._schedule.failed(folder)
+            _log.warning(
+                "imap_unproven mailbox=%s folder=%s the server lists %d of %d messages",
+                self.mailbox.name, ascii(folder), listed, held,
+            )  # fmt: skip
+            return
+        self._ledger.prove(visit.compared.proof(self._now())).result(COMMIT_TIMEOUT)
+        if self._schedule.proven(folder, deep=deep):
+            self._signs.proven(self.mailbox.name)
 
     def _first_contact(self, session: ImapSession, folder: str, selected: Selected) -> FolderState:
         """Remembers what was there before us; with `since: skip` it is done with, without a row for each."""

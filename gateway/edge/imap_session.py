@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import sha256
 from typing import Any, TypeVar
 
 from imapclient import IMAPClient, SocketTimeout
@@ -56,6 +57,15 @@ class Listed:
     uid: int
     size: int | None
     at: datetime | None  # INTERNALDATE, with its zone
+
+    @property
+    def mark(self) -> int:
+        """What tells this message from another under the same UID: 48 bits of its size and date, 0 where a server does
+        not give both."""
+        if self.size is None or self.at is None:
+            return 0
+        known = f"{self.size} {int(self.at.timestamp())}"
+        return int.from_bytes(sha256(known.encode()).digest()[:6]) or 1
 
 
 def safe_argument(value: str, what: str) -> str:

@@ -17,6 +17,13 @@ _SOURCES = frozenset(source.value for source in Source)
 _OUTCOMES = frozenset(outcome.value for outcome in Outcome)
 _RESULTS = frozenset(result.value for result in Sent)
 _STATUSES = tuple(status.value for status in Status)
+_COMPARED = {
+    "on_server": "on the server",
+    "known": "of these with an outcome in the ledger, or new",
+    "missed": "of these without, and fetched then",
+    "unmoved": "still to be moved",
+    "changed": "with other content than the one kept",
+}
 _MAILBOXES = 200  # distinct names of configured mailboxes
 
 
@@ -49,6 +56,16 @@ class Metrics:
         self._trouble = Gauge("gateway_trouble", "Things that are wrong now, by kind", ["kind"], registry=registry)
         self._silent = Gauge(
             "gateway_imap_silent_seconds", "Since the last good poll of a mailbox", ["mailbox"], registry=registry
+        )
+        self._proven = {
+            name: Gauge(f"gateway_imap_{name}", f"Mails at the last comparison: {what}", ["mailbox"], registry=registry)
+            for name, what in _COMPARED.items()
+        }
+        self._compared = Gauge(
+            "gateway_imap_compared_timestamp_seconds",
+            "Last comparison of a mailbox with the ledger, of the folder where it was longest ago",
+            ["mailbox"],
+            registry=registry,
         )
         self._mailboxes: set[str] = set()
         for ill in Ill:
@@ -100,7 +117,11 @@ class Metrics:
         for ill in Ill:
             self._trouble.labels(ill.value).set(sum(1 for trouble in troubles if trouble.ill is ill))
         for box in seen.mailboxes:
-            self._silent.labels(self._mailbox(box.name)).set(box.silent)
+            name = self._mailbox(box.name)
+            self._silent.labels(name).set(box.silent)
+            for count, gauge in self._proven.items():
+                gauge.labels(name).set(sum(getattr(proof, count) for proof in box.proofs))
+            self._compared.labels(name).set(min((proof.at.timestamp() for proof in box.proofs), default=0))
 
     def observe(self, tickets: Mapping[str, int]) -> None:
         """Takes over how many tickets there are of each status."""

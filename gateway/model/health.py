@@ -38,7 +38,7 @@ class FolderProof:
     folder: str
     at: datetime
     on_server: int  # listed by the server, all of them
-    known: int  # of these: had their outcome already
+    known: int  # of these: had their outcome, or are new
     missed: int  # of these: should have had one, and were fetched now
     unmoved: int  # of the known: were still to be moved
     changed: int  # of the known: came with other content under the same UID

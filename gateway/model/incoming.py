@@ -44,6 +44,7 @@ class LedgerRow:
     uidvalidity: int
     uid: int
     outcome: str  # "kept", "gone" (expunged before we could fetch), "skipped" (older than the cut-off), "refused"
+    mark: int = 0  # tells the message from another under the same UID; 0: unknown
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ HANDLERS: dict[str, Handler] = {
     "keep": queue.keep,
     "ledger": ledger.write_rows,
     "folders": ledger.write_marks,
+    "proofs": ledger.write_proofs,
     "attempts": queue.note_attempts,
     "quarantine": queue.quarantine,
     "let out": queue.let_out,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import Connection
 
-from gateway.model import LedgerRow
+from gateway.model import FolderProof, LedgerRow
 from gateway.store import schema
 from gateway.store.sets import Lookup, insert_for, or_nothing, upsert
 
@@ -22,19 +22,6 @@ if TYPE_CHECKING:
 _l = schema.imap_ledger.c
 _f = schema.imap_folder.c
 _KEYS = ["mailbox", "folder", "uidvalidity", "uid"]
-
-
-@dataclass(frozen=True, slots=True)
-class LedgerState:
-    """What the ledger knows of one folder. `highest`: the highest UID with any outcome, 0 for none."""
-
-    uidvalidity: int
-    highest: int
-    _known: Callable[[int, Collection[int]], set[int]] = field(repr=False)
-
-    def uids(self, uidvalidity: int, uids: Collection[int]) -> set[int]:
-        """Those of `uids` that have an outcome under `uidvalidity`."""
-        return self._known(uidvalidity, uids)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,29 +40,45 @@ class StoreLedger:
     """The ledger as the IMAP edge is given it. A future is done when the commit is; look-ups are immediate."""
 
     def __init__(self, store: Store) -> None:
-        self._store = store
+        self._parts = store.parts
 
     def state(self, mailbox: str, folder: str) -> tuple[int, int, int, datetime] | None:
         """(uidvalidity, highest, cutoff, since) as `begin` and `advance` set them."""
-        return self._store.folder_mark(mailbox, folder)
+        with self._parts.read() as connection:
+            return folder_mark(connection, mailbox, folder)
 
     def begin(
         self, mailbox: str, folder: str, uidvalidity: int, highest: int, cutoff: int, since: datetime
     ) -> Future[None]:
         """Sets the folder's state, replacing one of another UIDVALIDITY; its rows stay."""
-        return self._store.mark_folder(FolderMark(mailbox, folder, uidvalidity, highest, cutoff, since))
+        return self._parts.write("folders", FolderMark(mailbox, folder, uidvalidity, highest, cutoff, since))
 
     def advance(self, mailbox: str, folder: str, uidvalidity: int, highest: int) -> Future[None]:
         """Every UID up to `highest` has its outcome. No effect under another UIDVALIDITY."""
-        return self._store.mark_folder(FolderMark(mailbox, folder, uidvalidity, highest))
+        return self._parts.write("folders", FolderMark(mailbox, folder, uidvalidity, highest))
 
     def known(self, mailbox: str, folder: str, uidvalidity: int, uids: Sequence[int]) -> Mapping[int, str]:
         """The outcome of each of these UIDs that has one."""
-        return self._store.ledger_outcomes(mailbox, folder, uidvalidity, uids)
+        with self._parts.read() as connection:
+            return outcomes(connection, mailbox, folder, uidvalidity, uids)
+
+    def marks(self, mailbox: str, folder: str, uidvalidity: int, uids: Sequence[int]) -> Mapping[int, int]:
+        """The mark of each of these UIDs that was kept with one."""
+        with self._parts.read() as connection:
+            return marks(connection, mailbox, folder, uidvalidity, uids)
+
+    def prove(self, proof: FolderProof) -> Future[None]:
+        """Writes down what a comparison of a whole folder found, in place of the last one."""
+        return self._parts.write("proofs", proof)
+
+    def proofs(self) -> list[FolderProof]:
+        """What the last comparison of each folder found, by mailbox and folder."""
+        with self._parts.read() as connection:
+            return proofs(connection)
 
     def put(self, rows: Sequence[LedgerRow]) -> Future[None]:
         """Writes rows that come with no message; a row that is there stays as it is."""
-        return self._store.put_ledger(rows)
+        return self._parts.write("ledger", rows)
 
 
 def write_kept(connection: Connection, rows: Sequence[LedgerRow]) -> None:
@@ -86,7 +89,8 @@ def write_kept(connection: Connection, rows: Sequence[LedgerRow]) -> None:
 
 def _keeping(insert: sqlite.Insert) -> sa.Executable:
     outcome = sa.case((_l.outcome == "kept", _l.outcome), else_=insert.excluded.outcome)
-    return insert.on_conflict_do_update(index_elements=_KEYS, set_={"outcome": outcome})
+    mark = sa.case((insert.excluded.mark == 0, _l.mark), else_=insert.excluded.mark)
+    return insert.on_conflict_do_update(index_elements=_KEYS, set_={"outcome": outcome, "mark": mark})
 
 
 def write_rows(connection: Connection, jobs: Sequence[Sequence[LedgerRow]]) -> list[None]:
@@ -130,15 +134,29 @@ def write_marks(connection: Connection, jobs: Sequence[FolderMark]) -> list[None
     return [None] * len(jobs)
 
 
+def write_proofs(connection: Connection, jobs: Sequence[FolderProof]) -> list[None]:
+    """The last comparison of each folder."""
+    last = {(proof.mailbox, proof.folder): asdict(proof) for proof in jobs}
+    upsert(connection, schema.imap_proof, _proving, list(last.values()))
+    return [None] * len(jobs)
+
+
+def _proving(insert: sqlite.Insert) -> sa.Executable:
+    counts = ("at", "on_server", "known", "missed", "unmoved", "changed")
+    fresh = {name: insert.excluded[name] for name in counts}
+    return insert.on_conflict_do_update(index_elements=["mailbox", "folder"], set_=fresh)
+
+
+def proofs(connection: Connection) -> list[FolderProof]:
+    p = schema.imap_proof.c
+    rows = connection.execute(sa.select(schema.imap_proof).order_by(p.mailbox, p.folder))
+    return [FolderProof(**row._mapping) for row in rows]
+
+
 def folder_mark(connection: Connection, mailbox: str, folder: str) -> tuple[int, int, int, datetime] | None:
     query = sa.select(_f.uidvalidity, _f.highest, _f.cutoff, _f.since)
     row = connection.execute(query.where(_f.mailbox == mailbox, _f.folder == folder)).one_or_none()
     return None if row is None else (row.uidvalidity, row.highest, row.cutoff, row.since)
-
-
-def highest_uid(connection: Connection, mailbox: str, folder: str, uidvalidity: int) -> int:
-    query = sa.select(sa.func.max(_l.uid)).where(_of(mailbox, folder, uidvalidity))
-    return int(connection.execute(query).scalar() or 0)
 
 
 def outcomes(
@@ -146,6 +164,11 @@ def outcomes(
 ) -> dict[int, str]:
     lookup = Lookup(sa.select(_l.uid, _l.outcome).where(_of(mailbox, folder, uidvalidity)), _l.uid)
     return {int(row.uid): str(row.outcome) for row in lookup.rows(connection, uids)}
+
+
+def marks(connection: Connection, mailbox: str, folder: str, uidvalidity: int, uids: Collection[int]) -> dict[int, int]:
+    query = sa.select(_l.uid, _l.mark).where(_of(mailbox, folder, uidvalidity), _l.outcome == "kept", _l.mark != 0)
+    return {int(row.uid): int(row.mark) for row in Lookup(query, _l.uid).rows(connection, uids)}
 
 
 def _of(mailbox: str, folder: str, uidvalidity: int) -> sa.ColumnElement[Any]:

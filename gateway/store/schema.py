@@ -132,6 +132,19 @@ imap_ledger = _table(
     _column("uidvalidity", sa.BigInteger, key=True),
     _column("uid", sa.BigInteger, key=True),
     _column("outcome", sa.Text),
+    _column("mark", sa.BigInteger),  # of size and date: the same UID with another is another message; 0: unknown
+    rowid=False,
+)
+imap_proof = _table(
+    "imap_proof",
+    _column("mailbox", sa.Text, key=True),
+    _column("folder", sa.Text, key=True),
+    _column("at", Instant),  # of the last comparison of the whole folder; the rest counts messages
+    _column("on_server", sa.BigInteger),
+    _column("known", sa.BigInteger),
+    _column("missed", sa.BigInteger),
+    _column("unmoved", sa.BigInteger),
+    _column("changed", sa.BigInteger),
     rowid=False,
 )
 ticket_number = _table("ticket_number", _id(), _column("next", sa.BigInteger))

@@ -6,7 +6,7 @@ and may be tried again; StoreBroken means that the database is damaged and intak
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
@@ -18,7 +18,6 @@ from gateway.model import (
     DueTarget,
     Facts,
     Intake,
-    LedgerRow,
     Outgoing,
     Pulse,
     Received,
@@ -27,7 +26,7 @@ from gateway.model import (
     Undelivered,
 )
 from gateway.options import Retry
-from gateway.store import ledger, outbox, outbox_wait, pulse, queue, reports, rulebooks, schema
+from gateway.store import outbox, outbox_wait, pulse, queue, reports, rulebooks, schema
 from gateway.store.base import HANDLERS, Parts
 from gateway.store.blobs import FILE_FROM, Blobs, damaged_files
 from gateway.store.commit import Ready
@@ -43,14 +42,12 @@ from gateway.store.errors import (
     store_error,
 )
 from gateway.store.facts import FactsQuery, facts_many
-from gateway.store.ledger import FolderMark, LedgerState
 from gateway.store.outbox_rows import OutboxRef
 from gateway.store.read_ticket import iso
 from gateway.store.writer import GroupCommit
 
 __all__ = [
     "FactsQuery",
-    "LedgerState",
     "OutboxRef",
     "Settled",
     "Store",
@@ -155,35 +152,10 @@ class Store:
             raise KeyError(intake_id)
         return found[0].raw
 
-    # --- the IMAP ledger --------------------------------------------------------------------------------------------
-
-    def ledger_state(self, mailbox: str, folder: str) -> LedgerState | None:
-        with self._parts.read() as connection:
-            mark = ledger.folder_mark(connection, mailbox, folder)
-            if mark is None:
-                return None
-            highest = ledger.highest_uid(connection, mailbox, folder, mark[0])
-
-        def known(uidvalidity: int, uids: Collection[int]) -> set[int]:
-            return set(self.ledger_outcomes(mailbox, folder, uidvalidity, uids))
-
-        return LedgerState(mark[0], highest, known)
-
-    def ledger_outcomes(self, mailbox: str, folder: str, uidvalidity: int, uids: Collection[int]) -> dict[int, str]:
-        """The outcome of each of these UIDs that has one."""
-        with self._parts.read() as connection:
-            return ledger.outcomes(connection, mailbox, folder, uidvalidity, uids)
-
-    def put_ledger(self, rows: Sequence[LedgerRow]) -> Future[None]:
-        """Writes rows that come with no message; a row that is there stays as it is."""
-        return self._parts.write("ledger", rows)
-
-    def folder_mark(self, mailbox: str, folder: str) -> tuple[int, int, int, datetime] | None:
-        with self._parts.read() as connection:
-            return ledger.folder_mark(connection, mailbox, folder)
-
-    def mark_folder(self, mark: FolderMark) -> Future[None]:
-        return self._parts.write("folders", mark)
+    @property
+    def parts(self) -> Parts:
+        """For the store's own modules, such as the IMAP ledger."""
+        return self._parts
 
     # --- decisions --------------------------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from gateway.edge.imap_in import Backoff, ImapPoller
-from gateway.model import LedgerRow, Received
+from gateway.model import FolderProof, LedgerRow, Received
 from gateway.options import ImapMailbox
 from tests.servers.dovecot import Dovecot
 
@@ -22,6 +22,8 @@ class Memory:
     def __init__(self) -> None:
         self.states: dict[tuple[str, str], tuple[int, int, int, datetime]] = {}
         self.rows: dict[tuple[str, str, int, int], str] = {}
+        self.kept_marks: dict[tuple[str, str, int, int], int] = {}
+        self.proofs: list[FolderProof] = []  # every one, in order
         self.intake: dict[str, Received] = {}
         self.accepted: list[Received] = []  # every call, repeats too
         self.beats: list[str] = []
@@ -52,6 +54,15 @@ class Memory:
         keys = {uid: (mailbox, folder, uidvalidity, uid) for uid in uids}
         return {uid: self.rows[key] for uid, key in keys.items() if key in self.rows}
 
+    def marks(self, mailbox: str, folder: str, uidvalidity: int, uids: Sequence[int]) -> Mapping[int, int]:
+        assert len(uids) <= 500
+        keys = {uid: (mailbox, folder, uidvalidity, uid) for uid in uids}
+        return {uid: self.kept_marks[key] for uid, key in keys.items() if self.kept_marks.get(key)}
+
+    def prove(self, proof: FolderProof) -> Future[None]:
+        self.proofs.append(proof)
+        return done(None)
+
     def put(self, rows: Sequence[LedgerRow]) -> Future[None]:
         with self._lock:
             for row in rows:
@@ -69,8 +80,14 @@ class Memory:
         assert received.key is not None
         with self._lock:
             self.accepted.append(received)
-            self.intake.setdefault(received.key, received)
-        self.put([received.ledger])
+            same = self.intake.setdefault(received.key, received)
+            if same.raw != received.raw:  # as the store has it: other octets are another mail
+                self.intake.setdefault(f"{received.key}#{received.raw!r}", received)
+            key = (received.ledger.mailbox, received.ledger.folder, received.ledger.uidvalidity, received.ledger.uid)
+            if self.rows.get(key) != "kept":
+                self.rows[key] = received.ledger.outcome
+            if received.ledger.mark:
+                self.kept_marks[key] = received.ledger.mark
         if error is not None:
             failed: Future[int] = Future()
             failed.set_exception(error)

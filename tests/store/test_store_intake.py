@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from gateway.model import Envelope, LedgerRow, Received, Source
+from gateway.model import Envelope, FolderProof, LedgerRow, Pulse, Received, Source
 from gateway.store import queue
 from gateway.store.blobs import FILE_FROM
 from gateway.store.errors import StoreUnavailable
@@ -128,15 +129,15 @@ def test_what_a_killed_run_left_half_written_is_removed(tmp_path: Path) -> None:
 def test_the_ledger_row_is_in_the_commit_of_its_mail(tmp_path: Path) -> None:
     row = LedgerRow("box", "INBOX", 9, 7, "kept")
     with opened(tmp_path) as store:
-        assert store.ledger_state("box", "INBOX") is None
+        ledger = StoreLedger(store)
+        assert ledger.state("box", "INBOX") is None
         store.accept(mail("m", "imap:box:INBOX:9:7", ledger=row)).result(10)
-        store.put_ledger([LedgerRow("box", "INBOX", 9, uid, "gone") for uid in (3, 7)]).result(10)
-        state = store.ledger_state("box", "INBOX")
+        ledger.put([LedgerRow("box", "INBOX", 9, uid, "gone") for uid in (3, 7)]).result(10)
+        state = ledger.state("box", "INBOX")
         assert state is not None
-        assert (state.uidvalidity, state.highest) == (9, 7)
-        assert state.uids(9, [1, 3, 7, 8]) == {3, 7}
-        assert state.uids(8, [3, 7]) == set()
-        assert StoreLedger(store).known("box", "INBOX", 9, [3, 7, 8]) == {3: "gone", 7: "kept"}
+        assert state[:2] == (9, 0)
+        assert ledger.known("box", "INBOX", 9, [1, 3, 7, 8]) == {3: "gone", 7: "kept"}
+        assert ledger.known("box", "INBOX", 8, [3, 7]) == {}
 
 
 def test_the_ledger_as_the_imap_edge_uses_it(tmp_path: Path) -> None:
@@ -152,6 +153,38 @@ def test_the_ledger_as_the_imap_edge_uses_it(tmp_path: Path) -> None:
         ledger.begin("box", "INBOX", 6, 0, 0, NOW).result(10)
         assert ledger.state("box", "INBOX") == (6, 0, 0, NOW)
         assert ledger.known("box", "INBOX", 5, [1]) == {1: "refused"}  # its rows stay
+
+
+def test_marks_and_proofs(tmp_path: Path) -> None:
+    with opened(tmp_path) as store:
+        ledger = StoreLedger(store)
+        for number, mark in ((1, 2**47), (2, 0), (3, 7)):
+            row = LedgerRow("box", "INBOX", 5, number, "kept", mark)
+            store.accept(mail(f"m{number}", f"imap:box:INBOX:5:{number}", ledger=row)).result(10)
+        ledger.put([LedgerRow("box", "INBOX", 5, 4, "gone", 9)]).result(10)
+        assert ledger.marks("box", "INBOX", 5, [1, 2, 3, 4, 5]) == {1: 2**47, 3: 7}
+        for number, mark in ((1, 0), (3, 8), (4, 10)):  # other mail under the same UID; one whose mark is not known
+            row = LedgerRow("box", "INBOX", 5, number, "kept", mark)
+            store.accept(mail(f"n{number}", f"imap:box:INBOX:5:{number}:n", ledger=row)).result(10)
+        assert ledger.marks("box", "INBOX", 5, [1, 3, 4]) == {1: 2**47, 3: 8, 4: 10}
+        assert ledger.proofs() == []
+        first = FolderProof("box", "INBOX", NOW, 10, 8, 2, 1, 0)
+        ledger.prove(first).result(10)
+        later = replace(first, at=NOW + timedelta(hours=1), on_server=10**6, missed=0)
+        ledger.prove(later).result(10)
+        other = replace(first, folder="A")
+        ledger.prove(other).result(10)
+        assert ledger.proofs() == [other, later]
+
+
+def test_the_pulse_is_what_the_queues_are(tmp_path: Path) -> None:
+    with opened(tmp_path) as store:
+        assert store.pulse(NOW) == Pulse()
+        store.accept(mail("a")).result(5)
+        store.accept(mail("b")).result(5)
+        aside = store.accept(mail("c")).result(5)
+        store.quarantine(aside, "odd")
+        assert store.pulse(NOW) == Pulse(waiting=2, oldest_waiting=NOW, quarantined=1)
 
 
 def test_a_claim_that_fails_holds_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
