@@ -164,7 +164,7 @@ def build_parts(settings: Settings) -> Parts:
     wrong with the rules."""
     make_folder(settings.state_dir)
     with ExitStack() as undo:
-        lock = _only_one(settings.state_dir)
+        lock = only_one(settings.state_dir)
         undo.callback(lock.close)
         rules = LiveRules(settings)
         store = prepared_store(settings)
@@ -183,7 +183,8 @@ def build_parts(settings: Settings) -> Parts:
         return parts
 
 
-def _only_one(state_dir: Path) -> FileLock:
+def only_one(state_dir: Path) -> FileLock:
+    """The lock that the daemon of a state folder holds. Raises StoreLocked."""
     try:
         return FileLock(state_dir / "daemon")
     except StoreLocked as error:

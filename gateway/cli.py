@@ -2,39 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import click
 
-DEFAULT = "/etc/gateway/gateway.yaml"
-CONFIG = click.option(
-    "-c",
-    "--config",
-    "config",
-    type=click.Path(path_type=Path),
-    default=lambda: os.environ.get("GATEWAY_CONFIG", DEFAULT),
-    help=f"gateway.yaml  [default: $GATEWAY_CONFIG, else {DEFAULT}]",
-)
-JSON = click.option("--json", "as_json", is_flag=True, help="for machines")
-
-
-def _fail(text: str, status: int = 2) -> NoReturn:
-    click.echo(text, err=True)
-    sys.exit(status)
-
-
-def _settings(config: Path, *, passwords: bool = False) -> Any:
-    """Only the daemon and `check` look the secrets up: systemd hands them to the service and to nobody else."""
-    from gateway.settings import SettingsError, read_settings
-
-    try:
-        return read_settings(config, os.environ, passwords=passwords)
-    except SettingsError as error:
-        _fail(str(error))
+from gateway.cli_backup import backup, restore
+from gateway.cli_outbox import outbox
+from gateway.cli_parts import CONFIG, JSON
+from gateway.cli_parts import fail as _fail
+from gateway.cli_parts import print_json as _print
+from gateway.cli_parts import read_config as _settings
+from gateway.cli_parts import store_of as _store
 
 
 def _control(config: Path) -> Path:
@@ -46,28 +27,14 @@ def _control(config: Path) -> Path:
         _fail(str(error))
 
 
-def _store(settings: Any, *, write: bool = False) -> Any:
-    """The store as a command sees it: reading beside a daemon, or writing where none runs."""
-    from gateway.build import prepared_store
-    from gateway.cli_errors import start_errors
-    from gateway.store.store import open_store
-
-    try:
-        if write:
-            return prepared_store(settings)
-        return open_store(settings.database_url, settings.state_dir, lock=False, read_only=True)
-    except start_errors() as error:
-        _fail(str(error))
-
-
-def _print(value: Any) -> None:
-    click.echo(json.dumps(value, ensure_ascii=False, indent=2, default=str))
-
-
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="mail-ticket-gateway", prog_name="gateway")
 def main() -> None:
     """An email-centric ticket gateway: mail in, tickets, mail out."""
+
+
+for _command in (backup, restore, outbox):
+    main.add_command(_command)
 
 
 @main.command()

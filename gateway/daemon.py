@@ -38,6 +38,7 @@ from gateway.flow.tick import tick
 from gateway.mail.token import bare_address
 from gateway.model import Ill, Received, Source, Trouble
 from gateway.options import ImapMailbox, Listen
+from gateway.outbox_orders import outbox_orders
 from gateway.settings import Settings, verify_password
 from gateway.store.errors import StoreBroken
 from gateway.watch import Seen, Watch
@@ -328,6 +329,7 @@ class Daemon:
             "status": lambda _: {"status": self._parts.store.status(), "health": self._health()[1]},
             "alarm-test": lambda _: self._alarms.test(),
             "quarantine-release": self._release,
+            **outbox_orders(self._parts.store, self._clock.now, lambda: self._wake_senders(1)),
             "clock-speed": self._set_speed,
         }
 

@@ -198,6 +198,15 @@ def alarm(state: str, alarm: str, about: str, reason: str) -> None:
     _say(level, "alarm", state=state, alarm=alarm, about=about or None, reason=reason)
 
 
+def on_hold(why: str) -> None:
+    """Nothing goes out until a person releases it."""
+    _say(logging.WARNING, "on_hold", why=why)
+
+
+def hold_ended(released: int, overdue: int) -> None:
+    _say(logging.WARNING, "hold_ended", released=released, overdue=overdue)
+
+
 # --- mail in ---
 
 

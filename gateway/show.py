@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from rich.console import Console
@@ -46,6 +47,31 @@ def quarantine_table(rows: list[dict[str, Any]]) -> None:
     _table(("id", "received", "from", "to", "size", "why"), lines, "nothing is in quarantine")
 
 
+def outbox_table(rows: list[dict[str, Any]], prefix: str, hold: tuple[datetime, str] | None) -> None:
+    """Mail that is not out; whether the desk is on hold goes to people first, and to stderr."""
+    if hold is not None:
+        _on_hold(Console(stderr=True, highlight=False, soft_wrap=True), hold[0].isoformat(), hold[1])
+    lines = [
+        (
+            row["id"],
+            row["state"],
+            row["kind"],
+            f"{prefix}-{row['ticket']}" if row["ticket"] else "-",
+            row["recipient"],
+            _when(row["created_at"]),
+            row["subject"],
+            row["reply"],
+        )
+        for row in rows
+    ]
+    _table(("id", "state", "kind", "ticket", "to", "written", "subject", "reply"), lines, "nothing waits")
+
+
+def _on_hold(out: Console, since: str, why: str) -> None:
+    words = f"ON HOLD since {_when(since)} ({why}): nothing goes out until `gateway outbox release --all`"
+    out.print(f"[yellow]![/yellow] {escape(words)}")
+
+
 def _table(titles: Sequence[str], lines: Sequence[Sequence[Any]], nothing: str) -> None:
     out = console()
     cells = [[" ".join(str("-" if cell in (None, "") else cell).split()) for cell in line] for line in lines]
@@ -67,6 +93,8 @@ def status_page(status: Mapping[str, Any], health: Mapping[str, Any]) -> None:
     """What runs, what is wrong, what waits."""
     out = console()
     _wellbeing(out, health)
+    if status.get("on_hold"):
+        _on_hold(out, status["on_hold"]["since"], status["on_hold"]["why"])
     for name, title in (("tickets", "tickets"), ("intake", "mail in"), ("outbox", "mail out")):
         counts = status.get(name)
         if counts is not None:

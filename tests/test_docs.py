@@ -40,7 +40,20 @@ def test_commands_of_the_readme_exist() -> None:
     known = set(CliRunner().invoke(main, ["--help"]).output.split())
     for page in PAGES:
         for command in re.findall(r"(?:^|[ /`])gateway (\w+)", page.read_text(encoding="utf-8"), re.MULTILINE):
-            if command in {"check", "tickets", "show", "explain", "quarantine", "reload", "passwd", "run", "migrate"}:
+            if command in {
+                "check",
+                "tickets",
+                "show",
+                "explain",
+                "quarantine",
+                "reload",
+                "passwd",
+                "run",
+                "migrate",
+                "backup",
+                "restore",
+                "outbox",
+            }:
                 assert command in known
 
 

@@ -31,6 +31,7 @@ LOOK: Mapping[Ill, str] = {
     Ill.RULES_REFUSED: "gateway check",
     Ill.CERTIFICATE: "openssl x509 -noout -subject -enddate -in FILE",
     Ill.QUARANTINE: "gateway quarantine",
+    Ill.ON_HOLD: "gateway outbox",
     Ill.COMMAND_FAILED: "gateway alarms --test",
 }
 
@@ -108,6 +109,12 @@ EN: Mapping[Ill, Words] = {
         "Mail is in quarantine: {count}",
         "These mails are kept whole, but nobody has been told of what is in them and no ticket was opened.",
         "Look at them, and let out what is good with: gateway quarantine --release ID",
+    ),
+    Ill.ON_HOLD: Words(
+        "The desk is on hold: no mail goes out",
+        "Customers and agents get nothing: no answers, no acknowledgements, no escalations. Mail in is taken and "
+        "handled; what it leads to is kept.",
+        "Look at what is held, drop what must not go out, then let the rest go: gateway outbox release --all",
     ),
     Ill.BREAKER_OPEN: Words(
         "Automatic mail is stopped: {count} in an hour",
@@ -209,6 +216,13 @@ VI: Mapping[Ill, Words] = {
         "Những thư này được giữ nguyên vẹn, nhưng chưa ai biết nội dung và chưa có yêu cầu nào được mở.",
         "Xin xem từng thư, thư nào tốt thì cho ra bằng lệnh: gateway quarantine --release ID",
     ),
+    Ill.ON_HOLD: Words(
+        "Việc gửi thư đang tạm giữ: không thư nào được gửi đi",
+        "Khách hàng và nhân viên không nhận được gì: không thư trả lời, không thư xác nhận, không thư báo trễ hạn. Thư "
+        "đến vẫn được nhận và xử lý; thư phát sinh được giữ lại.",
+        "Xin xem những thư đang giữ, bỏ những thư không nên gửi, rồi cho gửi phần còn lại: "
+        "gateway outbox release --all",
+    ),
     Ill.BREAKER_OPEN: Words(
         "Thư tự động đã tạm ngừng: {count} thư trong một giờ",
         "Khách hàng tạm thời không nhận được thư xác nhận và khảo sát. Thư của họ vẫn được ghi nhận và nhân viên vẫn "
@@ -303,6 +317,11 @@ ZH: Mapping[Ill, Words] = {
         "有邮件被隔离：{count} 封",
         "这些邮件已完整保存，但没有人知道其内容，也没有建立工单。",
         "请逐一查看，没有问题的用以下命令放行：gateway quarantine --release ID",
+    ),
+    Ill.ON_HOLD: Words(
+        "外发已暂停：没有任何邮件发出",
+        "客户和客服收不到任何邮件：没有回复、没有确认邮件、没有升级通知。来信照常接收和处理，由此产生的邮件暂存待发。",
+        "请查看暂存的邮件，舍弃不应发出的，然后放行其余邮件：gateway outbox release --all",
     ),
     Ill.BREAKER_OPEN: Words(
         "自动邮件已暂停：一小时内 {count} 封",

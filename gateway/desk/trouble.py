@@ -94,6 +94,10 @@ class _Watch:
 
     def way_out(self) -> Iterator[Trouble]:
         seen = self._seen
+        if seen.pulse.held_since is not None:
+            age = (seen.at - seen.pulse.held_since).total_seconds()
+            reason = f"on hold since {seen.pulse.held_since.isoformat(timespec='minutes')}: {seen.pulse.held_why}"
+            yield self._ill(Ill.ON_HOLD, reason, age, detail=seen.pulse.held_why)
         if seen.pulse.outbox and seen.relay_down > self._limits.relay:
             reason = f"no mail can go out for {int(seen.relay_down)} s: {seen.relay}"
             yield self._ill(Ill.RELAY_DOWN, reason, seen.relay_down, detail=seen.relay, count=seen.pulse.outbox)

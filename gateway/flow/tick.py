@@ -10,13 +10,19 @@ from gateway.desk.escalate import escalate
 from gateway.flow.current import Current
 from gateway.flow.write import commit_of
 from gateway.model import DueTarget, Stale
+from gateway.store.desk_hold import DeskHold
 from gateway.store.store import Store, StoreBroken, StoreUnavailable
 
 MOST = 100
 
 
 def tick(store: Store, current: Current, now: datetime, wake: Callable[[], None]) -> int:
-    """Escalates what is overdue; how many. A target that cannot be escalated holds up no other."""
+    """Escalates what is overdue; how many. A target that cannot be escalated holds up no other.
+
+    While the desk is on hold the clock rests: after a restore the answers of the lost time are not known yet.
+    """
+    if DeskHold(store).state() is not None:
+        return 0
     count = 0
     for target in store.due_targets(now, MOST):
         try:

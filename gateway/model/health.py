@@ -25,6 +25,7 @@ class Ill(StrEnum):
     RULES_REFUSED = "rules-refused"
     QUARANTINE = "quarantine"
     BREAKER_OPEN = "breaker-open"
+    ON_HOLD = "on-hold"
     CERTIFICATE = "certificate"
     LOG_LOST = "log-lost"
     COMMAND_FAILED = "alarm-command"
@@ -67,6 +68,8 @@ class Pulse:
     oldest_unsent: datetime | None = None
     quarantined: int = 0
     automatic_last_hour: int = 0  # automatic mails to customers
+    held_since: datetime | None = None  # the desk is on hold: nothing goes out
+    held_why: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ class Source(StrEnum):
     SUBMISSION = "submission"
     IMAP = "imap"
     HTTP = "http"
+    RESTORE = "restore"  # no mail: the record that a backup was restored
 
 
 class Evidence(IntEnum):

@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from gateway.store import claims, commit, ledger, outbox, outbox_wait, queue, rulebooks
+from gateway.store import claims, commit, holding, ledger, outbox, outbox_wait, queue, refill, rulebooks
 from gateway.store.at_hand import AtHand
 from gateway.store.blobs import Blobs
 from gateway.store.claims import Claims
@@ -37,6 +37,10 @@ HANDLERS: dict[str, Handler] = {
     "rulebook": rulebooks.record,
     "let go": claims.let_go,
     "beat": lambda _, jobs: [None] * len(jobs),
+    "hold": holding.hold,
+    "end hold": holding.let_go,
+    "drop": holding.drop,
+    "refill": refill.refill,
 }
 
 

@@ -85,6 +85,24 @@ class Blobs:
 
     def unpack(self, sha256: bytes, codec: str, content: bytes | None) -> bytes:
         """The octets, checked against their sha256; BlobDamaged if they are not those."""
+        return self._read(sha256, codec, content)[1]
+
+    def checked(self, sha256: bytes, codec: str, content: bytes | None) -> bytes:
+        """As they are stored, compressed; BlobDamaged if they are not those of their sha256."""
+        return self._read(sha256, codec, content)[0]
+
+    def put_stored(self, connection: Connection, sha256: bytes, content: bytes) -> None:
+        """Puts what `checked` gave where large ones are kept; the row is there. Raises StoreUnavailable."""
+        if not self._files:
+            row = sa.update(schema.blob).where(schema.blob.c.sha256 == sha256)
+            connection.execute(row.values(content=content))
+            return
+        try:
+            self._write(self.path(sha256), content)
+        except OSError as error:
+            raise store_error(error) from error
+
+    def _read(self, sha256: bytes, codec: str, content: bytes | None) -> tuple[bytes, bytes]:
         try:
             kept = self.path(sha256).read_bytes() if content is None else content
             raw = zlib.decompress(kept) if codec == "zlib" else kept
@@ -94,7 +112,7 @@ class Blobs:
             raise store_error(error) from error
         if hashlib.sha256(raw).digest() != sha256:
             raise BlobDamaged(f"{sha256.hex()}: the content has changed")
-        return raw
+        return kept, raw
 
     def _write(self, path: Path, content: bytes) -> None:
         if path.parent not in self._certain:  # one that is there may not be on disk yet: a killed run or another thread

@@ -44,6 +44,14 @@ _SWEEP = sa.delete(schema.node).where(
 _HELD = (schema.intake, schema.outbox)
 
 
+def others(connection: Connection, me: int | None) -> int:
+    """How many daemons but the one with this number live on the database."""
+    live = sa.select(sa.func.count()).where(
+        _n.id != (me or 0), _n.until > sa.cast(_server_time * 1_000_000, sa.BigInteger)
+    )
+    return int(connection.execute(live).scalar_one())
+
+
 class Fenced(StoreUnavailable):
     """The lease was swept. Nothing was written; under the new number the same may be tried again."""
 

@@ -186,9 +186,10 @@ def next_due(connection: Connection, now: datetime) -> datetime | None:
 
 
 def write_marks(connection: Connection, jobs: Sequence[Marks]) -> list[list[int]]:
-    """Results become states; gives the ids that have now failed, for each job. A row no longer waiting stays."""
+    """Results become states; gives the ids that have now failed, for each job. A row no longer waiting stays, but what
+    was held or dropped while the relay took it is out: let go, it would go out twice."""
     wanted = {result.outbox_id for job in jobs for result in job.results}
-    open_rows = {row.id: row for row in _STATES.rows(connection, wanted) if row.state == "waiting"}
+    open_rows = {row.id: row for row in _STATES.rows(connection, wanted) if row.state in ("waiting", "hold", "dropped")}
     changes: list[dict[str, Any]] = []
     events: list[dict[str, Any]] = []
     failed: list[list[int]] = []
@@ -211,8 +212,9 @@ def write_marks(connection: Connection, jobs: Sequence[Marks]) -> list[list[int]
 
 
 def _counts(connection: Connection, row: Row[Any], result: SendResult) -> bool:
-    """Whether this daemon may say what became of it: another's row is another's, but what has gone out has gone out."""
-    return row.holder in (None, holder_of(connection)) or result.sent is Sent.DELIVERED
+    """Whether this daemon may say what became of it: another's row is another's, and what was held or dropped meanwhile
+    stays so; but what has gone out has gone out."""
+    return (row.state == "waiting" and row.holder in (None, holder_of(connection))) or result.sent is Sent.DELIVERED
 
 
 def _result(row: Row[Any], result: SendResult, job: Marks) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from sqlalchemy.engine import Connection
 from gateway.model import Pulse
 from gateway.store import queue, schema
 from gateway.store.facts import automatic_last_hour
+from gateway.store.holding import on_hold
 
 _o = schema.outbox.c
 _i = schema.intake.c
@@ -22,4 +23,5 @@ def pulse(connection: Connection, now: datetime) -> Pulse:
     waiting, oldest = queue.waiting(connection)
     outbox, oldest_unsent = connection.execute(_UNSENT).one()
     aside = int(connection.execute(_ASIDE).scalar_one())
-    return Pulse(waiting, oldest, int(outbox), oldest_unsent, aside, automatic_last_hour(connection, now))
+    since, why = on_hold(connection) or (None, "")
+    return Pulse(waiting, oldest, int(outbox), oldest_unsent, aside, automatic_last_hour(connection, now), since, why)

@@ -11,6 +11,7 @@ from sqlalchemy.engine import Connection, Row
 
 from gateway.model import DueTarget, Entry, Status
 from gateway.store import schema
+from gateway.store.holding import on_hold
 from gateway.store.read_ticket import entries, iso, newest_entries, ticket_facts
 from gateway.store.sets import Lookup
 
@@ -152,8 +153,9 @@ def due_targets(connection: Connection, now: datetime, limit: int) -> list[DueTa
 
 
 def counts(connection: Connection) -> dict[str, Any]:
-    """Rows by state: intake, tickets, outbox."""
-    found: dict[str, Any] = {}
+    """Rows by state: intake, tickets, outbox; and whether the desk is on hold."""
+    hold = on_hold(connection)
+    found: dict[str, Any] = {"on_hold": {"since": iso(hold[0]), "why": hold[1]} if hold else None}
     for name, column in (("intake", _i.state), ("tickets", _t.status), ("outbox", schema.outbox.c.state)):
         query = sa.select(column, sa.func.count()).group_by(column).order_by(column)
         found[name] = {state: int(many) for state, many in connection.execute(query)}

@@ -58,6 +58,13 @@ class JsonText(sa.types.TypeDecorator[Any]):
         return None if value is None else json.loads(value)
 
 
+def stored_type(column: sa.Column[Any]) -> sa.types.TypeEngine[Any]:
+    """What the database itself keeps in a column: instants as numbers, JSON as text. Archives are made of it."""
+    if isinstance(column.type, Instant):
+        return sa.BigInteger()
+    return sa.Text() if isinstance(column.type, JsonText) else column.type
+
+
 metadata = sa.MetaData()
 _Id = sa.BigInteger().with_variant(sa.Integer, "sqlite")  # SQLite numbers rows by itself only in INTEGER
 _UNMET = "met_at IS NULL AND breached_at IS NULL"
@@ -300,7 +307,7 @@ outbox = _table(
     _column("staff", sa.Boolean),
     _column("subject", sa.Text),
     _column("not_after", Instant, null=True),
-    _column("state", sa.Text),  # "waiting", "hold", "sent", "failed", "expired"
+    _column("state", sa.Text),  # "waiting", "hold", "sent", "failed", "expired", "dropped"
     _column("attempts", sa.Integer),
     _column("next_at", Instant),
     _column("created_at", Instant),
@@ -316,6 +323,12 @@ outbox = _table(
         "outbox_order", "ticket", "recipient", "id", sqlite_where=sa.text(_WAITING), postgresql_where=sa.text(_WAITING)
     ),
     sa.Index("outbox_untold", "id", sqlite_where=sa.text(_UNTOLD), postgresql_where=sa.text(_UNTOLD_PG)),
+)
+desk_hold = _table(  # no row: mail goes out; one row: what is written to the outbox is held
+    "desk_hold",
+    _id(),  # 1
+    _column("since", Instant),
+    _column("why", sa.Text),
 )
 tally = _table("tally", sa.Column("minute", _Id, primary_key=True, autoincrement=False), _column("mails", sa.Integer))
 contact = _table(

@@ -63,6 +63,14 @@ def upgrade() -> None:
     op.create_index("decision_ticket", "decision", ["ticket"])
 
     op.create_table(
+        "desk_hold",
+        sa.Column("id", ID, nullable=False),
+        sa.Column("since", sa.BigInteger(), nullable=False),
+        sa.Column("why", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+        sqlite_with_rowid=True,
+    )
+    op.create_table(
         "event",
         sa.Column("id", ID, nullable=False),
         sa.Column("ticket", sa.BigInteger(), nullable=False),

@@ -66,6 +66,7 @@ def test_a_healthy_gateway_has_no_trouble() -> None:
         ({"unsent": 14_401.0, "pulse": Pulse(outbox=1)}, {Ill.OUTBOX_OLD: True}),
         ({"unsent": 14_401.0, "relay_down": 1e6, "pulse": Pulse(outbox=1)}, {Ill.RELAY_DOWN: True}),
         ({"pulse": Pulse(quarantined=1)}, {Ill.QUARANTINE: False}),
+        ({"pulse": Pulse(held_since=NOW, held_why="restored")}, {Ill.ON_HOLD: True}),
         ({"pulse": Pulse(automatic_last_hour=10_000)}, {Ill.BREAKER_OPEN: False}),
         ({"command": "ended with status 1"}, {Ill.COMMAND_FAILED: False}),
         ({"mailboxes": (MailboxSign("a", 901.0, 0.0),)}, {Ill.MAILBOX_SILENT: True}),
