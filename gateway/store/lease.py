@@ -148,7 +148,7 @@ class Lease:
             with self._engine.begin() as connection:
                 connection.execute(_FORGET, {"me": self.number})
                 _free_orphans(connection)
-        except sa.exc.SQLAlchemyError as error:
+        except (sa.exc.SQLAlchemyError, StoreUnavailable) as error:
             del error  # the server is away; the lease runs out
 
 

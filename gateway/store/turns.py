@@ -15,10 +15,13 @@ from time import monotonic
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
+from gateway.store.errors import StoreUnavailable
+
 DECIDE = 0x6465736B  # the key of the turn to decide
 PATIENCE = 3.0  # seconds after which it is decided out of turn
 LOOK = 5.0  # seconds between looks at whether the session of a task is still there
 
+_AWAY = (sa.exc.SQLAlchemyError, StoreUnavailable)
 _LOCK = sa.text("SELECT pg_advisory_lock(:key)")
 _UNLOCK = sa.text("SELECT pg_advisory_unlock(:key)")
 _TRY = sa.text("SELECT pg_try_advisory_lock(:space, :task)")
@@ -72,7 +75,7 @@ class Turns:
     def _take(self) -> bool:
         try:
             self._deciding.get().execute(_LOCK, {"key": DECIDE})
-        except sa.exc.SQLAlchemyError:
+        except _AWAY:
             self._deciding.drop()
             return False
         return True
@@ -80,7 +83,7 @@ class Turns:
     def _leave(self) -> None:
         try:
             self._deciding.get().execute(_UNLOCK, {"key": DECIDE})
-        except sa.exc.SQLAlchemyError:
+        except _AWAY:
             self._deciding.drop()
 
     def sole(self, task: str) -> bool:
@@ -92,7 +95,7 @@ class Turns:
                     self._looked = monotonic()
                 if task not in self._mine and self._tasks.get().execute(_TRY, _key_of(task)).scalar():
                     self._mine.add(task)
-            except sa.exc.SQLAlchemyError:
+            except _AWAY:
                 self._mine.clear()
                 self._tasks.drop()
             return task in self._mine

@@ -110,9 +110,9 @@ class Postgres:
             time.sleep(0.02)
 
     def crash(self) -> None:
-        """What `pg_ctl restart -m immediate` does: every process is told to quit at once, without a checkpoint; then
-        it starts again and recovers."""
-        self._end(signal.SIGQUIT)
+        """What `pg_ctl restart -m immediate` does: every process is told to quit at once, without a checkpoint, and
+        killed if it does not; then it starts again and recovers."""
+        self._end(signal.SIGQUIT, 0.5)
         self.start()
 
     def kill(self) -> None:
@@ -126,13 +126,13 @@ class Postgres:
         """Ends every connection and stops; SIGKILL after 20 s."""
         self._end(signal.SIGINT)
 
-    def _end(self, how: signal.Signals) -> None:
+    def _end(self, how: signal.Signals, patience: float = 20.0) -> None:
         process, self._process = self._process, None
         if process is None:
             return
         process.send_signal(how)  # the postmaster alone: it tells the others
         try:
-            process.wait(20)
+            process.wait(patience)
         except subprocess.TimeoutExpired:
             pass
         _signal_group(process.pid, signal.SIGKILL)
@@ -200,6 +200,7 @@ class Postgres:
         from gateway.store.store import migrate
 
         with self.admin() as connection:
+            connection.execute(f"DROP DATABASE IF EXISTS {TEMPLATE}")
             connection.execute(f"CREATE DATABASE {TEMPLATE} OWNER {USER} TEMPLATE template0")
         migrate(self.url(TEMPLATE), shipped("migrations"))
         self._templates.add(TEMPLATE)
@@ -222,6 +223,11 @@ class Postgres:
                     "SELECT setval(seqrelid::regclass, 1, false) FROM pg_sequence WHERE seqrelid IN"
                     " (SELECT oid FROM pg_class WHERE relnamespace = 'public'::regnamespace)"
                 )
+
+    def drop(self, name: str) -> None:
+        """Ends every connection to a database and drops it."""
+        with self.admin() as connection:
+            connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
     def rows(self, database: str, query: str, *values: object) -> list[tuple[Any, ...]]:
         """Asked by the administrator."""
