@@ -24,8 +24,8 @@ LOOK = 5.0  # seconds between looks at whether the session of a task is still th
 _AWAY = (sa.exc.SQLAlchemyError, StoreUnavailable)
 _LOCK = sa.text("SELECT pg_advisory_lock(:key)")
 _UNLOCK = sa.text("SELECT pg_advisory_unlock(:key)")
-_TRY = sa.text("SELECT pg_try_advisory_lock(:space, :task)")
-_SPACE = 0x7461736B  # of tasks: two 32-bit keys, apart from the single 64-bit ones
+_TRY = sa.text("SELECT pg_try_advisory_lock(:key)")
+_TASKS = 0x7461736B << 32  # the keys of tasks lie above this
 
 
 class _Session:
@@ -108,5 +108,4 @@ class Turns:
 
 
 def _key_of(task: str) -> dict[str, int]:
-    crc = zlib.crc32(task.encode())
-    return {"space": _SPACE, "task": crc - (1 << 32) if crc >> 31 else crc}
+    return {"key": _TASKS | zlib.crc32(task.encode())}

@@ -75,6 +75,7 @@ class Postgres:
             "max_connections": "200",
             "password_encryption": "'scram-sha-256'",
             "log_min_messages": "warning",
+            "recovery_init_sync_method": "syncfs",  # recovery syncs by file system, not by each of thousands of files
             **self._settings,
         }
         with (self.cluster / "postgresql.conf").open("a") as file:
