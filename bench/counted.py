@@ -87,7 +87,7 @@ def told_of_each_statement(tell: Callable[[str], None], within: str = "") -> Ite
             options.setdefault("factory", factory)
         return plain(location, *words, **options)
 
-    sqlite3.connect = connect
+    sqlite3.connect = connect  # type: ignore[assignment]  # taken back below
     try:
         yield
     finally:

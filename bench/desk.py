@@ -64,6 +64,9 @@ class BenchDesk:
     def cpu(self) -> float:
         return cpu_seconds(self._pid)
 
+    def settle(self) -> None:
+        self.gateway.settle()
+
     def log(self) -> str:
         return self.gateway.log()
 

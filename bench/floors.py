@@ -36,6 +36,9 @@ class BareFloor:
     def cpu(self) -> float:
         return cpu_seconds(self.beside.process.pid)
 
+    def settle(self) -> None:
+        """Nothing it was given brings about more than has come."""
+
     def log(self) -> str:
         return ""
 
