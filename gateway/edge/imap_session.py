@@ -17,14 +17,15 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
+from math import inf
 from typing import Any, TypeVar
 
-from imapclient import IMAPClient, SocketTimeout
+from imapclient import IMAPClient
 from imapclient.exceptions import LoginError, ProtocolError
 
+from gateway.edge.imap_client import Bound, BoundClient, bound_of
 from gateway.options import ImapMailbox
 
-CONNECT_TIMEOUT = 10.0
 WINDOW = 50_000  # UIDs in one SEARCH answer: 11 octets each, so well under imaplib's line limit of 1,000,000
 SIZES = 500  # UIDs in one FETCH of sizes: the command line stays under 8 KiB
 IDLE_SLICE = 1.0  # how long a stop may have to wait
@@ -88,18 +89,13 @@ def open_session(mailbox: ImapMailbox, password: str) -> ImapSession:
     """
     safe_argument(mailbox.user, "user")
     safe_argument(password, "password")
-    timeout = SocketTimeout(CONNECT_TIMEOUT, mailbox.timeout)
-    imaps = mailbox.tls == "imaps"
     context = tls_context(mailbox) if mailbox.tls != "none" else None
-    client = IMAPClient(
-        mailbox.host, port=mailbox.port, ssl=imaps, ssl_context=context if imaps else None, timeout=timeout
-    )
-    client.normalise_times = False  # else INTERNALDATE comes naive, in local time
-    session = ImapSession(client)
+    bound = bound_of(mailbox)
+    session = ImapSession(None, bound)
     try:
-        if mailbox.tls == "starttls":
-            _guard(lambda: client.starttls(context))
-        _log_in(client, mailbox.user, password)
+        with bound.command():
+            session = ImapSession(BoundClient(mailbox, context if mailbox.tls == "imaps" else None, bound), bound)
+        session.begin(mailbox, context, password)
     except BaseException:
         session.drop()
         raise
@@ -145,14 +141,26 @@ def _guard(call: Callable[[], Answer]) -> Answer:
 class ImapSession:
     """A logged-in connection, at most one folder selected."""
 
-    def __init__(self, client: Any) -> None:
+    def __init__(self, client: Any, bound: Bound | None = None) -> None:
         self._client = client
+        self._bound = bound or Bound(inf)
         self._folders: set[str] = set()  # known to exist
+
+    def _ask(self, call: Callable[[], Answer]) -> Answer:
+        with self._bound.command():
+            return _guard(call)
+
+    def begin(self, mailbox: ImapMailbox, context: ssl.SSLContext | None, password: str) -> None:
+        """Secures the connection where that is still to be done, then logs in."""
+        if mailbox.tls == "starttls":
+            self._ask(lambda: self._client.starttls(context))
+        with self._bound.command():
+            _log_in(self._client, mailbox.user, password)
 
     def select(self, folder: str, *, writable: bool) -> Selected:
         """SELECT, or EXAMINE when not `writable` (then nothing we do can set a flag)."""
         try:
-            answer = _guard(lambda: self._client.select_folder(folder, readonly=not writable))
+            answer = self._ask(lambda: self._client.select_folder(folder, readonly=not writable))
         except imaplib.IMAP4.readonly as error:
             raise imaplib.IMAP4.error(f"{folder!r} is read-only") from error
         uidvalidity = answer.get(b"UIDVALIDITY")
@@ -185,27 +193,27 @@ class ImapSession:
 
     def present(self, uids: Sequence[int]) -> set[int]:
         """Which of these (at most SIZES) the folder still holds, after letting the server tell what it expunged."""
-        _guard(self._client.noop)
+        self._ask(self._client.noop)
         return set(self._search(",".join(str(uid) for uid in uids))) if uids else set()
 
     def _search(self, uids: str) -> list[int]:
-        return sorted(int(uid) for uid in _guard(lambda: self._client.search(["UID", uids])))
+        return sorted(int(uid) for uid in self._ask(lambda: self._client.search(["UID", uids])))
 
     def sizes(self, uids: Sequence[int]) -> dict[int, Listed]:
         """Size and date of each (at most SIZES); one that is gone is absent."""
-        found = _guard(lambda: self._client.fetch(list(uids), ["RFC822.SIZE", "INTERNALDATE"]))
+        found = self._ask(lambda: self._client.fetch(list(uids), ["RFC822.SIZE", "INTERNALDATE"]))
         return {
             uid: Listed(uid, row.get(b"RFC822.SIZE"), _dated(row.get(b"INTERNALDATE"))) for uid, row in found.items()
         }
 
     def bodies(self, uids: Sequence[int]) -> dict[int, bytes]:
         """The whole of each message; BODY.PEEK leaves \\Seen alone. What is gone, or NIL, is absent."""
-        found = _guard(lambda: self._client.fetch(list(uids), ["BODY.PEEK[]"]))
+        found = self._ask(lambda: self._client.fetch(list(uids), ["BODY.PEEK[]"]))
         return {uid: row[b"BODY[]"] for uid, row in found.items() if isinstance(row.get(b"BODY[]"), bytes)}
 
     def head(self, uid: int, octets: int) -> bytes:
         """The first octets of one message, b"" if the server gives none."""
-        found = _guard(lambda: self._client.fetch([uid], [f"BODY.PEEK[]<0.{octets}>"]))
+        found = self._ask(lambda: self._client.fetch([uid], [f"BODY.PEEK[]<0.{octets}>"]))
         part = found.get(uid, {}).get(b"BODY[]<0>")
         return part[:octets] if isinstance(part, bytes) else b""
 
@@ -220,23 +228,23 @@ class ImapSession:
             return False
         self._make(to)
         if client.has_capability("MOVE"):
-            _guard(lambda: client.move(list(uids), to))
+            self._ask(lambda: client.move(list(uids), to))
         else:
-            _guard(lambda: client.copy(list(uids), to))
-            _guard(lambda: client.add_flags(list(uids), [rb"\Deleted"], silent=True))
-            _guard(lambda: client.uid_expunge(list(uids)))
+            self._ask(lambda: client.copy(list(uids), to))
+            self._ask(lambda: client.add_flags(list(uids), [rb"\Deleted"], silent=True))
+            self._ask(lambda: client.uid_expunge(list(uids)))
         return True
 
     def _make(self, folder: str) -> None:
         if folder in self._folders:
             return
-        if not _guard(lambda: self._client.folder_exists(folder)):
-            _guard(lambda: self._client.create_folder(folder))
+        if not self._ask(lambda: self._client.folder_exists(folder)):
+            self._ask(lambda: self._client.create_folder(folder))
         self._folders.add(folder)
 
     @property
     def can_idle(self) -> bool:
-        return bool(_guard(lambda: self._client.has_capability("IDLE")))
+        return bool(self._ask(lambda: self._client.has_capability("IDLE")))
 
     def idle(self, seconds: float, stop: threading.Event) -> bool:
         """Waits in IDLE for new mail in the selected folder; True if some was announced. Always leaves IDLE.
@@ -244,7 +252,7 @@ class ImapSession:
         An empty answer before its time is how imapclient shows a dead connection (mjs/imapclient#565); DONE then
         finds out. Raises as every call does when the server says BYE or is gone.
         """
-        _guard(self._client.idle)
+        self._ask(self._client.idle)
         end = time.monotonic() + seconds
         woken = False
         while not woken and not stop.is_set() and (left := end - time.monotonic()) > 0:
@@ -256,20 +264,25 @@ class ImapSession:
             if not answers and time.monotonic() - began < slice_ / 2:
                 break
             woken = any(b"EXISTS" in answer for answer in answers)
-        _guard(self._client.idle_done)
+        self._ask(self._client.idle_done)
         return woken
 
     def drop(self) -> None:
         """Closes without a word. Raises nothing: there is nobody left to tell."""
         try:
-            self._client.shutdown()
+            if self._client is not None:
+                self._client.shutdown()
         except (imaplib.IMAP4.error, OSError):
             pass
+        finally:
+            self._bound.close()
 
     def close(self) -> None:
         """Says LOGOUT, then closes. Raises nothing."""
         try:
-            self._client.logout()
+            with self._bound.command():
+                self._client.logout()
+            self._bound.close()
         except (imaplib.IMAP4.error, OSError):
             self.drop()
 

@@ -26,6 +26,19 @@ def make_certificate(directory: Path, host: str = "localhost") -> tuple[Path, Pa
     return directory / "cert.pem", directory / "cert.key"
 
 
+def make_expired(directory: Path, host: str = "localhost") -> tuple[Path, Path]:
+    """As `make_certificate`, but its last day was yesterday."""
+    request, extra = directory / "expired.csr", directory / "expired.ext"
+    extra.write_text(f"subjectAltName=DNS:{host}\nextendedKeyUsage=serverAuth\n")
+    openssl, key = need("openssl", "openssl"), directory / "cert.key"
+    new = (*_NEW_KEY[:-2], "-subj", f"/CN={host}", "-keyout", str(key), "-out", str(request))
+    sign = ("-req", "-in", str(request), "-CA", str(directory / "ca.pem"), "-CAkey", str(directory / "ca.key"))
+    out = ("-CAcreateserial", "-days", "-1", "-extfile", str(extra), "-out", str(directory / "cert.pem"))
+    for command in ((openssl, "req", *new), (openssl, "x509", *sign, *out)):
+        subprocess.run(command, check=True, capture_output=True, stdin=subprocess.DEVNULL)
+    return directory / "cert.pem", key
+
+
 def _request(directory: Path, name: str, subject: str, extensions: tuple[str, ...], signer: tuple[str, ...]) -> None:
     out = ("-keyout", str(directory / f"{name}.key"), "-out", str(directory / f"{name}.pem"))
     added = [word for extension in extensions for word in ("-addext", extension)]

@@ -19,7 +19,7 @@ from typing import Any, Self
 from imapclient import IMAPClient
 
 from tests.servers import need
-from tests.servers.certificates import make_authority, make_certificate
+from tests.servers.certificates import make_authority, make_certificate, make_expired
 from tests.servers.ports import free_port, wait_for_greeting
 
 PACKAGES = "dovecot-imapd dovecot-lmtpd openssl"
@@ -33,14 +33,14 @@ class Dovecot:
     Each user's mailbox is empty at first; LMTP takes mail for `user@anything`.
     """
 
-    def __init__(self, users: Iterable[str] = (), host: str = "localhost") -> None:
+    def __init__(self, users: Iterable[str] = (), host: str = "localhost", *, expired: bool = False) -> None:
         self.imap_port, self.imaps_port, self.lmtp_port = free_port(), free_port(), free_port()
         self._program = need("dovecot", PACKAGES)
         # not in pytest's own directory: nobody could not enter it; and UNIX sockets want a short path
         self.directory = Path(tempfile.mkdtemp(prefix="gw-dovecot-"))
         self.directory.chmod(0o755)
         self.ca_file = make_authority(self.directory)
-        make_certificate(self.directory, host)
+        (make_expired if expired else make_certificate)(self.directory, host)
         self._process: subprocess.Popen[bytes] | None = None
         self._account, self._group = self._who()
         for name in ("mail", "state"):

@@ -12,14 +12,20 @@ from types import TracebackType
 from typing import Self
 
 Answer = bytes | None  # None: hang up
+ABILITIES = b"IMAP4rev1 IDLE UIDPLUS MOVE"
 
 
 class ScriptedImap:
-    """One folder, INBOX, with `mails` by UID. Takes any login.
+    """One folder, INBOX, with `mails` by UID. Takes any login. Moved mail is in `moved`.
 
     `body(uid, tries)` gives the octets after "BODY[] " for the n-th time (from 1) that a body is asked for, or another
     item that begins with "FLAGS", or None to hang up. `idle(times)` gives what is sent in the n-th IDLE after the
     continuation: octets, b"" for nothing, ever, or None to hang up. `commands` are the lines that came in.
+
+    `step(word, times)` is asked before each answer ("LOGIN", "UID FETCH" ...; "GREETING" is the first) and says what is
+    done: "" as usual, "silent" (a black hole from here on), "hang up", "half" (half of the answer, then a black hole),
+    "drip" (an octet at a time), "no" (refused). `unasked(word)` is sent before the answer. After `cut` octets of its
+    own, of all connections together, it hangs up once. `greeting` and `abilities` as they stand on the wire.
     """
 
     def __init__(
@@ -29,6 +35,11 @@ class ScriptedImap:
         idle: Callable[[int], Answer] | None = None,
         login: Callable[[int], bytes] | None = None,
         sizes: dict[int, int] | None = None,
+        step: Callable[[str, int], str] | None = None,
+        unasked: Callable[[str], bytes] | None = None,
+        cut: int | None = None,
+        greeting: bytes = b"* OK [CAPABILITY %s] ready\r\n" % ABILITIES,
+        abilities: bytes = ABILITIES,
     ) -> None:
         self.mails = mails
         self.commands: list[str] = []
@@ -37,6 +48,13 @@ class ScriptedImap:
         self._idle = idle or (lambda times: b"")
         self._login = login or (lambda times: b"OK welcome")
         self._sizes = sizes or {}
+        self._step = step or (lambda word, times: "")
+        self._unasked = unasked or (lambda word: b"")
+        self.cut = cut
+        self.sent = 0
+        self.moved: dict[int, bytes] = {}
+        self._greeting, self._abilities = greeting, abilities
+        self._closing = threading.Event()
         self._counts: Counter[object] = Counter()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._open: list[socket.socket] = []
@@ -48,6 +66,7 @@ class ScriptedImap:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._closing.set()
         self._listener.close()
         for connection in self._open:
             connection.close()
@@ -69,29 +88,61 @@ class ScriptedImap:
     def _serve(self, connection: socket.socket) -> None:
         try:
             with connection, connection.makefile("rb") as lines:
-                connection.sendall(b"* OK [CAPABILITY IMAP4rev1 IDLE UIDPLUS MOVE] ready\r\n")
+                if not self._answer(connection, "GREETING", self._greeting):
+                    return
                 for line in lines:
-                    text = line.decode("ascii").strip()
+                    text = line.decode("latin-1").strip()
                     self.commands.append(text)
                     if not self._obey(connection, text):
                         return
         except OSError:
             return
 
+    def _send(self, connection: socket.socket, octets: bytes) -> None:
+        """Up to the cut; OSError there, once."""
+        if self.cut is not None and self.sent + len(octets) > self.cut:
+            octets, self.cut = octets[: self.cut - self.sent], None
+            connection.sendall(octets)
+            self.sent += len(octets)
+            raise ConnectionAbortedError
+        self.sent += len(octets)
+        connection.sendall(octets)
+
+    def _answer(self, connection: socket.socket, word: str, octets: bytes) -> bool:
+        """Whether the connection goes on."""
+        self._counts[word] += 1
+        step = self._step(word, self._counts[word])
+        if step in ("half", "drip"):
+            half = octets if step == "drip" else octets[: len(octets) // 2]
+            for place in range(len(half)):
+                connection.sendall(half[place : place + 1])
+                if step == "drip" and self._closing.wait(0.05):
+                    return False
+        if step in ("silent", "half"):
+            self._closing.wait(60)
+        if step in ("silent", "half", "drip", "hang up"):
+            return False
+        self._send(connection, octets)
+        return True
+
     def _obey(self, connection: socket.socket, text: str) -> bool:
         tag, _, rest = text.partition(" ")
         words = rest.upper().split()
         if words[:1] == ["DONE"] or tag.upper() == "DONE":
-            connection.sendall(self._idle_tag + b" OK done\r\n")
-            return True
+            return self._answer(connection, "DONE", self._idle_tag + b" OK done\r\n")
+        if not words:  # not IMAP: the beginning of TLS
+            return False
         if words[0] == "IDLE":
             self._idle_tag = tag.encode()
             self._counts["idle"] += 1
             answer = self._idle(self._counts["idle"])
-            connection.sendall(b"+ idling\r\n")
+            self._send(connection, b"+ idling\r\n")
             time.sleep(0.05)  # a packet of its own
-            connection.sendall(answer or b"")
+            self._send(connection, answer or b"")
             return answer is not None
+        word = " ".join(words[:2]) if words[0] == "UID" else words[0]
+        if self._step(word, self._counts[word] + 1) == "no":
+            return self._answer(connection, word, tag.encode() + b" NO not now\r\n")
         untagged = self._untagged(words)
         if untagged is None:
             return False
@@ -99,12 +150,12 @@ class ScriptedImap:
         if words[0] == "LOGIN":
             self._counts["login"] += 1
             result = self._login(self._counts["login"])
-        connection.sendall(untagged + tag.encode() + b" " + result + b"\r\n")
-        return True
+        untagged = self._unasked(word) + untagged
+        return self._answer(connection, word, untagged + tag.encode() + b" " + result + b"\r\n")
 
     def _untagged(self, words: list[str]) -> Answer:
         if words[0] == "CAPABILITY":
-            return b"* CAPABILITY IMAP4rev1 IDLE UIDPLUS MOVE\r\n"
+            return b"* CAPABILITY " + self._abilities + b"\r\n"
         if words[0] in ("SELECT", "EXAMINE"):
             uidnext = max(self.mails, default=0) + 1
             return b"* %d EXISTS\r\n* OK [UIDVALIDITY 7] x\r\n* OK [UIDNEXT %d] x\r\n" % (len(self.mails), uidnext)
@@ -112,6 +163,15 @@ class ScriptedImap:
             return b"* SEARCH" + b"".join(b" %d" % uid for uid in self._range(words[-1])) + b"\r\n"
         if words[:2] == ["UID", "FETCH"]:
             return self._fetch([int(uid) for uid in words[2].split(",")], " ".join(words[3:]))
+        if words[:2] == ["UID", "MOVE"]:
+            numbers = sorted(self.mails)
+            gone = [uid for uid in numbers if str(uid) in words[2].split(",")]
+            lines = b"".join(b"* %d EXPUNGE\r\n" % (numbers.index(uid) + 1) for uid in reversed(gone))
+            self.moved |= {uid: self.mails[uid] for uid in gone}
+            self.mails = {uid: raw for uid, raw in self.mails.items() if uid not in gone}
+            return lines
+        if words[0] == "LIST":
+            return b'* LIST () "/" ' + words[-1].encode() + b"\r\n"
         return b""
 
     def _range(self, text: str) -> list[int]:
