@@ -18,7 +18,7 @@ from tests.servers.dovecot import Dovecot
 from tests.servers.scripted_imap import ScriptedImap, literal
 
 THREE = {uid: mail(uid) for uid in (3, 4, 5)}
-EVERY = 23  # of so many octets one is cut at; `make torture` cuts at each
+EVERY = 41  # of so many octets one is cut at; `make torture` cuts at each
 
 
 def settle(made: ImapPoller, most: int = 12) -> int:

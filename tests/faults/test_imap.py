@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.faults.backlog import count, fill, first_import, oldest_first
 from tests.faults.running import Gateway, desk_in, eventually, letter
 from tests.faults.test_alarms import metric
 from tests.servers.dovecot import Dovecot
@@ -55,5 +56,22 @@ def test_a_missed_mail_is_fetched_told_and_shown(tmp_path: Path, shared_dovecot:
         assert "3 on the server, 3 known, 0 missed" in page
         assert len(gateway.tickets()) == 3
         assert gateway.health()[0] == 200
+    finally:
+        gateway.close()
+
+
+def test_a_great_backlog_is_imported_oldest_first_in_bounded_memory(
+    tmp_path: Path, shared_dovecot: Dovecot, user: str
+) -> None:
+    """Row 38, sampled; `tests/torture/torture_imap.py` has the 100,000."""
+    fill(shared_dovecot, user, 1500, 300)
+    gateway, imported = first_import(tmp_path / "desk", shared_dovecot, user, 1500)
+    try:
+        assert oldest_first(gateway)
+        assert count(gateway, "SELECT count(*) FROM ticket") == 300
+        assert count(gateway, "SELECT count(*) FROM decision WHERE outcome = 'duplicate'") == 1200
+        assert count(gateway, "SELECT count(*) FROM outbox WHERE kind = 'acknowledgement'") == 0
+        assert imported.memory < imported.memory_before + 60, imported
+        assert not any(rb"\Seen" in flags for flags in shared_dovecot.flags(user))
     finally:
         gateway.close()
