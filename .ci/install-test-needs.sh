@@ -12,8 +12,7 @@ need() { # need PACKAGE PROGRAM
 need dovecot-imapd imap
 need dovecot-lmtpd lmtp
 need postfix postfix
-need gcc gcc
-need libc6-dev gcc
+need faketime faketime
 need openssl openssl
 need swaks swaks
 need systemd systemd-analyze

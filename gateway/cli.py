@@ -299,6 +299,28 @@ def reload(config: Path, pid: str | None) -> None:  # noqa: ARG001 - systemd nam
 
 
 @main.command()
+@CONFIG
+@click.option("--accept", is_flag=True, help="the machine's clock is right: the desk follows it at once")
+@JSON
+def clock(config: Path, accept: bool, as_json: bool) -> None:
+    """The time the running desk goes by, and why it is not the machine's where it is not."""
+    from gateway.edge.control import NoDaemon, call
+
+    try:
+        answer = call(_control(config), "clock", {"accept": accept})
+    except NoDaemon:
+        _fail("no daemon is running", 1)
+    if "error" in answer:
+        _fail(str(answer["error"]), 1)
+    if as_json:
+        _print(answer)
+        return
+    click.echo(f"the desk goes by {answer['desk']}")
+    if answer["trouble"]:
+        click.echo(answer["trouble"], err=True)
+
+
+@main.command()
 @click.argument("address")
 @click.password_option()
 def passwd(address: str, password: str) -> None:

@@ -46,6 +46,7 @@ from gateway.watch import Seen, Watch
 STOP = 24.0  # seconds from the signal to the end, at most, a few more for what the disk does
 STOP_CLIENTS = 10.0  # of these: for clients to finish the mail they are at
 TICK = 5.0  # seconds between looks at what has come due
+LONGER = 3600.0  # seconds beyond the longest step for which a mail may be put off
 COUNTED = 60.0  # seconds between counts of whole tables
 
 
@@ -55,9 +56,9 @@ class Daemon:
     def __init__(self, settings: Settings, log_trouble: Callable[[], str] = str) -> None:
         self._settings = settings
         self._troubles = Troubles()
-        self._clock = Clock(settings.clock_speed, settings.clock_start)
         self._parts: Parts = build_parts(settings)
         store, metrics = self._parts.store, self._parts.metrics
+        self._clock = Clock(settings.clock_speed, settings.clock_start, store.last_at(), self._clock_was_set)
         at_work = AtWork(settings.state_dir / "at-work")
         self._desk = Desk(
             Tools(
@@ -174,6 +175,11 @@ class Daemon:
         stored = self._settings.submission_users.get(user.strip().lower())
         return stored is not None and verify_password(password, stored)
 
+    def _clock_was_set(self) -> None:
+        """No mail waits for an instant that was reckoned by another clock."""
+        retry = self._settings.retry
+        self._parts.store.bring_forward(self._clock.now(), max(retry.steps) * (1 + retry.spread) + LONGER)
+
     def _wake_senders(self, mails: int) -> None:
         if mails:
             for sender in self._senders:
@@ -273,6 +279,7 @@ class Daemon:
             self._listeners.append(listener)
 
     def _start_loops(self) -> None:
+        self._clock_was_set()  # perhaps while no daemon ran
         start, stopping = self._loops.start, self._loops.stopping
         start("desk", lambda: self._desk.run(stopping))
         start("slow-lane", lambda: self._desk.run_slow(stopping))
@@ -315,11 +322,13 @@ class Daemon:
         return good, {**details, "alarms": self._alarms.standing()}
 
     async def _watchdog(self) -> None:
-        interval = systemd.watchdog_interval()
+        interval, stood = systemd.watchdog_interval(), False
         while interval:
-            if self._watch.moves():
+            if self._watch.moves() or stood:
                 systemd.notify("WATCHDOG=1")
+            asked = time.monotonic()
             await asyncio.sleep(interval / 2)
+            stood = time.monotonic() - asked > interval  # the whole process did, the desk has had no time to move
 
     # --- what the CLI may ask ---
 
@@ -331,6 +340,7 @@ class Daemon:
             "quarantine-release": self._release,
             **outbox_orders(self._parts.store, self._clock.now, lambda: self._wake_senders(1)),
             "clock-speed": self._set_speed,
+            "clock": self._accept_clock,
         }
 
     def _reload(self) -> list[str]:
@@ -349,6 +359,10 @@ class Daemon:
             return {"error": "this desk keeps real time"}
         self._clock.set_speed(float(arguments["speed"]))
         return {"speed": self._clock.speed}
+
+    def _accept_clock(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        now = self._clock.accept() if arguments.get("accept") else self._clock.now()
+        return {"desk": now.isoformat(timespec="seconds"), "trouble": self._clock.trouble()}
 
     def _release(self, arguments: dict[str, Any]) -> dict[str, Any]:
         number = int(arguments["id"])

@@ -174,6 +174,16 @@ def fault(where: str, what: str, error: BaseException | None = None) -> None:
     _say(logging.ERROR, "fault", error, where=where, what=what)
 
 
+def clock_jumped(by: float) -> None:
+    """The machine's clock and the desk's own time differ by `by` seconds; the desk keeps its own for a while."""
+    _say(logging.ERROR, "clock_jumped", by=by)
+
+
+def clock_followed(by: float) -> None:
+    """The desk's time has been set to the machine's clock, `by` seconds from where it was."""
+    _say(logging.WARNING, "clock_followed", by=by)
+
+
 def lines_lost(lines: int) -> None:
     """Nobody read the log, or there was no room for it; mail goes on (fault matrix row 30)."""
     _say(logging.WARNING, "log_lines_lost", lines=lines)

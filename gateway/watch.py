@@ -97,6 +97,7 @@ class Watch:
             relay=relay.why if relay else "",
             certificates=tuple(self._seen.certificates()),
             log=self._seen.log_trouble(),
+            clock=self._clock.trouble(),
             command=self._seen.command_failed(),
             mailboxes=self._seen.boxes.read(proofs),
         )

@@ -29,6 +29,7 @@ LOOK: Mapping[Ill, str] = {
     Ill.LARGE_STALLED: LOG,
     Ill.LOOP_FAILING: LOG,
     Ill.RULES_REFUSED: "gateway check",
+    Ill.CLOCK: "timedatectl",
     Ill.CERTIFICATE: "openssl x509 -noout -subject -enddate -in FILE",
     Ill.QUARANTINE: "gateway quarantine",
     Ill.ON_HOLD: "gateway outbox",
@@ -131,6 +132,11 @@ EN: Mapping[Ill, Words] = {
         "Lines of the log are lost",
         "Mail goes on. But when something goes wrong, the log will not tell what it was.",
         "Is the disk of the log full, or does the log's reader stand still? See: systemctl status systemd-journald",
+    ),
+    Ill.CLOCK: Words(
+        "The clock of the machine has jumped",
+        "Mail goes on. The desk keeps its own time for the moment, so that nothing comes due too early or too late.",
+        "Set the clock (is time synchronisation on?). If it is right, run: gateway clock --accept",
     ),
     Ill.COMMAND_FAILED: Words(
         "The command for alarms has failed",
@@ -240,6 +246,12 @@ VI: Mapping[Ill, Words] = {
         "Thư vẫn bình thường. Nhưng khi có sự cố, nhật ký sẽ không cho biết nguyên nhân.",
         "Ổ đĩa chứa nhật ký bị đầy, hay chương trình đọc nhật ký đứng yên? Xem: systemctl status systemd-journald",
     ),
+    Ill.CLOCK: Words(
+        "Đồng hồ của máy bị nhảy",
+        "Thư vẫn bình thường. Gateway tạm dùng giờ riêng để không có thời hạn nào đến quá sớm hay quá muộn.",
+        "Xin chỉnh lại đồng hồ (đồng bộ thời gian có đang bật không?). Nếu giờ của máy là đúng, chạy: "
+        "gateway clock --accept",
+    ),
     Ill.COMMAND_FAILED: Words(
         "Lệnh báo động bị lỗi",
         "Thư vẫn bình thường. Nhưng khi máy chủ gửi thư bị hỏng, cảnh báo chỉ đi bằng email sẽ không đến được ai.",
@@ -337,6 +349,11 @@ ZH: Mapping[Ill, Words] = {
         "日志有丢失",
         "邮件不受影响。但一旦出现问题，日志将无法说明原因。",
         "日志所在磁盘是否已满，或读取日志的程序是否停滞？请查看：systemctl status systemd-journald",
+    ),
+    Ill.CLOCK: Words(
+        "机器的时钟发生跳变",
+        "邮件不受影响。系统暂时使用自己的时间，以免各项时限过早或过晚到期。",
+        "请校正时钟（时间同步是否已开启？）。如果时钟是正确的，请运行：gateway clock --accept",
     ),
     Ill.COMMAND_FAILED: Words(
         "告警命令执行失败",

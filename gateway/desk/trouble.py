@@ -59,7 +59,7 @@ class _Watch:
             yield self._ill(Ill.LOOP_FAILING, f"{name}: {what}", about=name, detail=what)
 
     def ground(self) -> Iterator[Trouble]:
-        """Disk, store, rules, certificates, log."""
+        """Disk, store, rules, certificates, log, clock."""
         seen = self._seen
         if seen.disk:
             yield self._ill(Ill.DISK, f"disk: {seen.disk}", detail=seen.disk)
@@ -70,6 +70,8 @@ class _Watch:
         if seen.certificates:
             said = "; ".join(seen.certificates)
             yield self._ill(Ill.CERTIFICATE, said, detail=said)
+        if seen.clock:
+            yield self._ill(Ill.CLOCK, f"clock: {seen.clock}", detail=seen.clock)
         if seen.log:
             yield self._ill(Ill.LOG_LOST, f"log: {seen.log}", detail=seen.log)
 

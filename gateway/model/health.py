@@ -28,6 +28,7 @@ class Ill(StrEnum):
     ON_HOLD = "on-hold"
     CERTIFICATE = "certificate"
     LOG_LOST = "log-lost"
+    CLOCK = "clock"
     COMMAND_FAILED = "alarm-command"
 
 
@@ -89,6 +90,7 @@ class Observation:
     relay_down: float = 0.0  # how long every try to send has failed by the relay's fault
     relay: str = ""  # the last such failure
     certificates: tuple[str, ...] = ()  # those on disk that cannot be used, and why
+    clock: str = ""  # why the desk does not go by the machine's clock
     log: str = ""  # why lines of the log do not get out
     command: str = ""  # how the alarms' own command failed last
     mailboxes: tuple[MailboxSign, ...] = ()

@@ -86,11 +86,13 @@ class Marks:
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """Rows from one state to another: hold, release, expire, or told. `ids` None: all."""
+    """Rows from one state to another: hold, release, expire, or told. `ids` None: all. "due": no other state, but
+    those that wait beyond `longest` seconds from now are due at once."""
 
     to: str
     ids: tuple[int, ...] | None
     now: datetime
+    longest: float = 0.0
 
 
 # --- reading --------------------------------------------------------------------------------------------------------
@@ -265,6 +267,9 @@ def move(connection: Connection, jobs: Sequence[Move]) -> list[list[int]]:
 def _move(connection: Connection, job: Move) -> list[int]:
     if job.to == "told":
         return _set(connection, job, _o.state == "failed", {"told": True})
+    if job.to == "due":
+        ahead = job.now + timedelta(seconds=job.longest)
+        return _set(connection, job, sa.and_(_o.state == "waiting", _o.next_at > ahead), {"next_at": job.now})
     if job.to == "hold":
         return _set(connection, job, _o.state == "waiting", {"state": "hold"})
     if job.to == "waiting":

@@ -231,6 +231,11 @@ def _intake(row: Row[Any], raw: bytes) -> Intake:
     )
 
 
+def last_at(connection: Connection) -> datetime | None:
+    """When the newest message was kept."""
+    return connection.execute(sa.select(_i.received_at).order_by(_i.id.desc()).limit(1)).scalar()
+
+
 def waiting(connection: Connection) -> tuple[int, datetime | None]:
     """How many wait, and since when the oldest of them."""
     query = sa.select(sa.func.count(), sa.func.min(_i.received_at)).where(_i.state == "waiting")

@@ -142,6 +142,11 @@ class Store:
         with self._parts.read() as connection:
             return queue.waiting(connection)
 
+    def last_at(self) -> datetime | None:
+        """When the newest message was kept: an instant that has passed, whatever the clock says."""
+        with self._parts.read() as connection:
+            return queue.last_at(connection)
+
     def raw(self, intake_id: int) -> bytes:
         """The message as it came; KeyError if there is no such row, StoreBroken if its octets are damaged."""
         with self._parts.read() as connection:
@@ -295,6 +300,11 @@ class Store:
     def release(self, now: datetime, ids: Sequence[int] | None = None) -> Future[list[int]]:
         """Lets held mails go, all of them by default; the time to give up counts from `now`."""
         return self._parts.write("outbox", outbox.Move("waiting", _tuple(ids), now))
+
+    def bring_forward(self, now: datetime, longest: float) -> Future[list[int]]:
+        """After the clock was set back: mails whose next try lies further ahead than `longest` seconds, which no wait
+        of ours is, are due now; gives them."""
+        return self._parts.write("outbox", outbox.Move("due", None, now, longest))
 
     # --- rulebooks --------------------------------------------------------------------------------------------------
 

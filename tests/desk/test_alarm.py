@@ -60,6 +60,7 @@ def test_a_healthy_gateway_has_no_trouble() -> None:
         ({"store": "unable to open"}, {Ill.STORE: True}),
         ({"rules": "a.yaml:1:1: no"}, {Ill.RULES_REFUSED: True}),
         ({"certificates": ("cert.pem cannot be used",)}, {Ill.CERTIFICATE: True}),
+        ({"clock": "it says 1970"}, {Ill.CLOCK: True}),
         ({"log": "lines are lost"}, {Ill.LOG_LOST: True}),
         ({"relay_down": 301.0, "relay": "x", "pulse": Pulse(outbox=1)}, {Ill.RELAY_DOWN: True}),
         ({"relay_down": 301.0, "relay": "nobody waits"}, {}),

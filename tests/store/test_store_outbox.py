@@ -296,3 +296,16 @@ def _steps(store: Store) -> int:
         outbox.due_ids(connection, NOW, frozenset(), 20)
         raw.set_progress_handler(None, 0)
     return counted[0]
+
+
+def test_no_mail_waits_for_an_instant_of_a_clock_that_was_wrong(tmp_path: Path) -> None:
+    """Written while the clock was a month ahead; then it is set. What waits for its next try goes on waiting."""
+    with opened(tmp_path) as store:
+        make_ticket(store, 1)
+        (ahead,) = queue(store, notice(1, "a", "a@x"), at=NOW + timedelta(days=30))
+        (again,) = queue(store, notice(1, "b", "b@x"))
+        assert claimed(store) == [again]
+        mark(store, [again], Sent.LATER)
+        assert claimed(store) == []
+        assert store.bring_forward(NOW, 7200).result(10) == [ahead]
+        assert claimed(store) == [ahead]
