@@ -45,6 +45,7 @@ def run(config: Path) -> None:
     from gateway.cli_errors import broken, start_errors
     from gateway.daemon import run as run_daemon
     from gateway.edge.log_pipe import LogPipe
+    from gateway.watch import last_words
 
     settings = _settings(config, passwords=True)
     pipe = LogPipe(sys.stderr.fileno(), log.lines_lost)
@@ -54,6 +55,7 @@ def run(config: Path) -> None:
     except broken() as error:
         status = 3
         pipe.write(f"{error}\n")
+        last_words(settings, str(error))
     except start_errors() as error:
         status = 2
         pipe.write(f"{error}\n")

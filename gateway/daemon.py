@@ -36,17 +36,18 @@ from gateway.flow.send import Sending, Unmarked
 from gateway.flow.signs import MailboxSigns, RelaySign
 from gateway.flow.tick import tick
 from gateway.mail.token import bare_address
-from gateway.model import Ill, Received, Source, Trouble
+from gateway.model import Received, Source
 from gateway.options import ImapMailbox, Listen
 from gateway.outbox_orders import outbox_orders
 from gateway.settings import Settings, verify_password
 from gateway.store.errors import StoreBroken
-from gateway.watch import Seen, Watch
+from gateway.watch import Seen, Watch, last_words
 
 STOP = 24.0  # seconds from the signal to the end, at most, a few more for what the disk does
 STOP_CLIENTS = 10.0  # of these: for clients to finish the mail they are at
 TICK = 5.0  # seconds between looks at what has come due
 LONGER = 3600.0  # seconds beyond the longest step for which a mail may be put off
+DAMAGED = "the database is damaged; the gateway has ended with status 3"
 COUNTED = 60.0  # seconds between counts of whole tables
 
 
@@ -211,7 +212,7 @@ class Daemon:
 
     async def _last(self) -> None:
         if self._status == 3:
-            await self._loop.run_in_executor(None, self._last_words)
+            await self._loop.run_in_executor(None, last_words, self._settings, DAMAGED)
         await self._loop.run_in_executor(None, self._stop_loops)
 
     def _end(self) -> None:
@@ -225,10 +226,6 @@ class Daemon:
         self._status = 3
         with suppress(RuntimeError):  # the loop has ended already
             self._loop.call_soon_threadsafe(self._end)
-
-    def _last_words(self) -> None:
-        reason = "the database is damaged, the gateway ends with status 3"
-        self._alarms.last_words(Trouble(Ill.STORE, "", reason, True, self._clock.now(), reason))
 
     def _hang_up(self) -> None:
         done = self._loop.run_in_executor(None, self._reload)

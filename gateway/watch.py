@@ -9,17 +9,20 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
+from gateway import log
 from gateway.build import Parts
-from gateway.desk.trouble import STALLED, troubles
+from gateway.desk.alarm_mail import for_command
+from gateway.desk.trouble import SHARED, STALLED, troubles
+from gateway.edge.alarm_command import run_command
 from gateway.edge.clock import Clock
 from gateway.flow.loops import Loops
 from gateway.flow.pace import Pace
 from gateway.flow.receive import Desk
 from gateway.flow.signs import MailboxSigns, RelaySign
-from gateway.model import FolderProof, MailboxSign, Observation, Pulse, Trouble
+from gateway.model import FolderProof, Ill, MailboxSign, Moment, Observation, Pulse, Telling, Trouble
 from gateway.settings import Settings
 from gateway.store.database import folders
 from gateway.store.errors import StoreBroken, StoreUnavailable
@@ -110,12 +113,21 @@ class Watch:
         return troubles(seen, self._settings.alarms, self._settings.caps)
 
     def troubles(self) -> tuple[Trouble, ...]:
-        """What is wrong now; the metrics are told too."""
+        """What is wrong now and ours to tell of; the metrics are told all."""
         seen = self.look()
         found = self.judged(seen)
         self._parts.metrics.saw(seen, found)
         self._parts.metrics.relay(not seen.relay)
+        if any(trouble.ill in SHARED for trouble in found) and not self._tells():
+            found = tuple(trouble for trouble in found if trouble.ill not in SHARED)
         return found
+
+    def _tells(self) -> bool:
+        """Of daemons that share a database one tells of its troubles; where nobody can say which, all do."""
+        try:
+            return self._parts.store.sole("alarms")
+        except (StoreUnavailable, StoreBroken):
+            return True
 
     def health(self) -> tuple[bool, dict[str, Any]]:
         """Red where mail is at risk, with a reason for each. `notes`: what somebody must see to, but no mail is."""
@@ -133,6 +145,18 @@ class Watch:
             "rulebook": self._parts.rules.current().rulebook.digest,
             "mailboxes": [_shown(box) for box in seen.mailboxes],
         }
+
+
+def last_words(settings: Settings, why: str) -> None:
+    """Tells by command alone, as the daemon ends on a damaged database, which takes no mail. Raises nothing."""
+    now, limits = datetime.now(UTC), settings.alarms
+    if limits.command:
+        trouble = Trouble(Ill.STORE, "", why, True, now, why)
+        failed = run_command(
+            limits.command, for_command(Telling(Moment.BEGIN, now, trouble), settings.desk), limits.command_timeout
+        )
+        if failed:
+            log.fault("alarms", f"the command failed: {failed}")
 
 
 def _shown(box: MailboxSign) -> dict[str, Any]:

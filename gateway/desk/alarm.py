@@ -8,11 +8,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from gateway.desk.trouble import SHARED
 from gateway.model import Alarm, Ill, Moment, Telling, Trouble
 from gateway.options import Alarming
 
 # Seconds for which a trouble must last before it is an alarm; what is not here has had its time before it is a trouble.
 PATIENCE: Mapping[Ill, float] = {Ill.LOOP_FAILING: 120.0, Ill.STORE: 30.0, Ill.DISK: 30.0, Ill.LOG_LOST: 120.0}
+# What only the store can tell: while it cannot be read, nobody knows whether these are over.
+OF_THE_STORE = SHARED | {Ill.RELAY_DOWN}
 MOST = 200  # alarms that stand at once
 _HOUR = timedelta(hours=1)
 
@@ -42,10 +45,14 @@ def step(
 ) -> tuple[tuple[Alarm, ...], tuple[Telling, ...]]:
     """The alarms that stand from now on, and what is to be told. The same troubles again tell nothing."""
     present = {trouble.key: trouble for trouble in troubles[:MOST]}
+    unknown = OF_THE_STORE if any(trouble.ill is Ill.STORE for trouble in troubles) else frozenset[Ill]()
     kept: list[Alarm] = []
     tellings: list[Telling] = []
     for alarm in standing:
         trouble = present.pop(alarm.trouble.key, None)
+        if trouble is None and alarm.trouble.ill in unknown:
+            kept.append(alarm)
+            continue
         after = _lasting(alarm, trouble, limits, now, tellings) if trouble else _fading(alarm, limits, now, tellings)
         if after is not None:
             kept.append(after)

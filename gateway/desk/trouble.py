@@ -11,6 +11,8 @@ from datetime import timedelta
 from gateway.model import FolderProof, Ill, MailboxSign, Observation, Trouble
 from gateway.options import Alarming, Caps
 
+# Troubles of the database, not of one daemon: where several share it, one of them tells.
+SHARED = frozenset({Ill.MAIL_WAITING, Ill.OUTBOX_OLD, Ill.QUARANTINE, Ill.BREAKER_OPEN, Ill.MAIL_MISSED})
 STALLED = 60.0  # a desk that has not moved for so long is not working
 STALLED_APART = 180.0  # the same for large mail: beyond what two children may take to start and to read
 

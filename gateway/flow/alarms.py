@@ -106,11 +106,6 @@ class Alarms:
                 answer["command"] = self._command(telling) or "done"
             return answer
 
-    def last_words(self, trouble: Trouble) -> None:
-        """By command alone, as the daemon ends: the store takes no more mail."""
-        if self._limits.command:
-            self._command(Telling(Moment.BEGIN, self._ways.now(), trouble))
-
     def _take(self, book: Book, tellings: Sequence[Telling]) -> None:
         mail = book.mail.add(tellings) if self._limits.to else Queue()
         command = book.command.add(tellings) if self._limits.command else Queue()

@@ -133,6 +133,17 @@ def test_alarms_of_several_objects_are_apart() -> None:
     assert told([(0 * MINUTE, [a]), (1 * MINUTE, [a, b]), (2 * MINUTE, [b, a])]) == [(0, "begin"), (1, "begin")]
 
 
+def test_what_only_the_store_can_tell_is_not_over_while_it_cannot_be_read() -> None:
+    quarantine, store, disk = trouble(Ill.QUARANTINE), trouble(Ill.STORE), trouble(Ill.DISK)
+    hours = [
+        *((n * MINUTE, [quarantine, disk]) for n in range(10)),
+        *((n * MINUTE, [store]) for n in range(10, 60)),
+        *((n * MINUTE, [quarantine]) for n in range(60, 70)),
+        *((n * MINUTE, []) for n in range(70, 80)),
+    ]
+    assert [(minute, what) for minute, what in told(hours) if what == "end"] == [(15, "end"), (65, "end"), (75, "end")]
+
+
 def test_since_when_is_the_first_sight_of_it() -> None:
     standing, _ = step((), [trouble(age=10 * MINUTE)], LIMITS, NOW)
     standing, _ = step(standing, [trouble(age=-MINUTE)], LIMITS, NOW + 2 * MINUTE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import sqlite3
 import time
@@ -77,7 +78,10 @@ def test_a_newer_database_is_refused_and_left_alone(gateway: Gateway) -> None:
     assert gateway.database.read_bytes() == before
 
 
-def test_a_damaged_database_ends_it_with_status_3(gateway: Gateway) -> None:
+def test_a_damaged_database_ends_it_with_status_3(gateway: Gateway, tmp_path: Path) -> None:
+    """And it is told by command, since no mail can be written any more."""
+    with gateway.config.open("a") as config:
+        config.write(f"alarms: {{command: [dd, of={tmp_path / 'told'}]}}\n")
     gateway.start()
     gateway.send(letter(1))
     gateway.settle()
@@ -88,6 +92,8 @@ def test_a_damaged_database_ends_it_with_status_3(gateway: Gateway) -> None:
     gateway.launch()
     assert gateway.end() == 3
     assert gateway.database.read_bytes() == octets
+    told = json.loads((tmp_path / "told").read_text())
+    assert (told["alarm"], told["state"], told["mail_at_risk"]) == ("store", "begin", True)
 
 
 @pytest.mark.parametrize("port", ["smtp", "submission", "http"])
