@@ -114,12 +114,22 @@ def words_of(folder: Path) -> list[str] | None:
         made.close()
 
 
-def crawl(life: Life, root: Path, cuts: Sequence[Cut], share: float, seed: int, check: Callable[[Path], None]) -> int:
+def crawl(
+    life: Life,
+    root: Path,
+    cuts: Sequence[Cut],
+    share: float,
+    seed: int,
+    check: Callable[[Path], None],
+    told: Callable[[str], None] = lambda _: None,
+) -> int:
     """How many disks were looked at."""
     seen = 0
-    for seen, (what, _) in enumerate(disks(life, root, cuts, random.Random(seed), share), 1):  # noqa: B007 - returned
+    for what, _ in disks(life, root, cuts, random.Random(seed), share):
         try:
             check(root)
         except AssertionError as error:
             raise AssertionError(f"{what}: {error}") from error
+        seen += 1
+        told(f"{seen} disks")
     return seen

@@ -141,7 +141,9 @@ def test_a_migration_cut_at_every_moment(tmp_path: Path, told: Told) -> None:
     progress, state = told("migration"), tmp_path / "state"
     state.mkdir()
     life, _ = life_of(state, MIGRATIONS, tmp_path / "power")
-    first = crawl(life, tmp_path / "disk", [Cut.NOTHING_LOST, Cut.ALL_LOST, Cut.TORN], 1.0, 1, check_first)
+    first = crawl(
+        life, tmp_path / "disk", [Cut.NOTHING_LOST, Cut.ALL_LOST, Cut.TORN], 1.0, 1, check_first, progress.tell
+    )
     progress.tell(f"{first} disks, to the first schema")
     later = tmp_path / "later"
     later.mkdir()
@@ -149,7 +151,7 @@ def test_a_migration_cut_at_every_moment(tmp_path: Path, told: Told) -> None:
     migrations = later_migrations(tmp_path)
     life, _ = life_of(later, migrations, tmp_path / "power")
     check = partial(check_later, migrations=migrations)
-    second = crawl(life, tmp_path / "disk", list(Cut), 1.0, 1, check)
+    second = crawl(life, tmp_path / "disk", list(Cut), 1.0, 1, check, progress.tell)
     progress.result(f"{first} disks to the first schema, {second} to a later one with mail in it, each reached")
     assert first > 200
     assert second > 100
