@@ -32,7 +32,7 @@ def port() -> int:
 def gateway(tmp_path: Path, port: int, shared_dovecot: Dovecot) -> Iterator[Gateway]:
     """A desk whose relay is down, with two mailboxes: one whose password is wrong, and one that is well."""
     alarms = {
-        "to": [OPS], "language": "en", "relay": "1s", "settle": "2s", "mailbox": "2s",
+        "to": [OPS], "language": "en", "relay": "1s", "settle": "1s", "mailbox": "2s",
         "command": [sys.executable, "-c", COMMAND, str(tmp_path / "told"), str(tmp_path / "fail")],
     }  # fmt: skip
     box = {"host": "localhost", "port": shared_dovecot.imap_port, "tls": "none", "poll": "1s", "idle": False}
@@ -100,11 +100,10 @@ def test_alarms_from_begin_to_end(gateway: Gateway, port: int) -> None:
     assert words.count("Over: The relay has taken no mail") == 1
     assert (taken.sender, found[0]["Auto-Submitted"]) == ("bounce@desk.example", "auto-generated")
     assert ran(gateway).count(login) == ran(gateway).count(down) == 1, "a restart tells nothing again"
-    assert gateway.json("tickets")["tickets"][0]["messages"], "and mail went on"
 
     (gateway.root.parent / "fail").touch()
     gateway.command("alarms", "--test", status=1)
-    eventually(lambda: "alarm-command" in {one["alarm"] for one in gateway.json("status")["health"]["alarms"]})
+    eventually(lambda: "alarm-command" in {one["alarm"] for one in gateway.health()[1]["alarms"]})
     assert any("the alarms' own command failed" in note for note in gateway.health()[1]["notes"])
 
 
