@@ -17,13 +17,37 @@ def make_authority(directory: Path) -> Path:
     return directory / "ca.pem"
 
 
-def make_certificate(directory: Path, host: str = "localhost") -> tuple[Path, Path]:
-    """Writes cert.pem and cert.key for `host` and 127.0.0.1, signed by ca.pem in the same directory."""
+def make_certificate(directory: Path, host: str = "localhost", name: str = "cert") -> tuple[Path, Path]:
+    """Writes cert.pem and cert.key (or another `name`) for `host` and 127.0.0.1, signed by ca.pem in the same
+    directory."""
     names = f"subjectAltName=DNS:{host}" + (",IP:127.0.0.1" if host == "localhost" else "")
     extensions = (names, "basicConstraints=critical,CA:FALSE", "extendedKeyUsage=serverAuth")
     signer = ("-CA", str(directory / "ca.pem"), "-CAkey", str(directory / "ca.key"))
-    _request(directory, "cert", f"/CN={host}", extensions, signer)
-    return directory / "cert.pem", directory / "cert.key"
+    _request(directory, name, f"/CN={host}", extensions, signer)
+    return directory / f"{name}.pem", directory / f"{name}.key"
+
+
+def make_expired(directory: Path, host: str = "localhost") -> tuple[Path, Path]:
+    """Writes expired.pem and expired.key for `host` and 127.0.0.1, signed by ca.pem, good in January 2020."""
+    work = directory / "expired"
+    work.mkdir()
+    (work / "index.txt").touch()
+    names = f"DNS:{host},IP:127.0.0.1"
+    (work / "ca.cnf").write_text(
+        f"[ca]\ndefault_ca = x\n[x]\ndatabase = {work}/index.txt\nnew_certs_dir = {work}\nrand_serial = yes\n"
+        f"default_md = sha256\npolicy = any\nx509_extensions = names\n[any]\ncommonName = supplied\n"
+        f"[names]\nsubjectAltName = {names}\nbasicConstraints = critical,CA:FALSE\n"
+    )
+    key, request, cert = directory / "expired.key", work / "request.pem", directory / "expired.pem"
+    openssl = need("openssl", "openssl")
+    curve = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
+    asked = ("req", "-new", *curve, "-subj", f"/CN={host}", "-keyout", str(key), "-out", str(request))
+    span = ("-startdate", "20200101000000Z", "-enddate", "20200201000000Z")
+    signer = ("-cert", str(directory / "ca.pem"), "-keyfile", str(directory / "ca.key"))
+    signed = ("ca", "-batch", "-notext", "-config", str(work / "ca.cnf"), *signer, *span)
+    for words in (asked, (*signed, "-in", str(request), "-out", str(cert))):
+        subprocess.run([openssl, *words], check=True, capture_output=True, stdin=subprocess.DEVNULL)
+    return cert, key
 
 
 def make_expired(directory: Path, host: str = "localhost") -> tuple[Path, Path]:
