@@ -77,6 +77,41 @@ def test_the_relay_does_not_know_our_sender_yet(post: Post, desk: Desk) -> None:
     eventually(desk.at_rest)
 
 
+def test_the_relay_takes_smaller_mails_than_the_agent_sends(post: Post, desk: Desk) -> None:
+    """Known before a single octet of it is sent (SIZE), or told after the data: both are final, and told at once."""
+    main = post.front.directory / "conf" / "main.cf"
+    right = main.read_text()
+    assert "message_size_limit = 41943040" in right
+    small = right.replace("message_size_limit = 41943040", "message_size_limit = 200000")
+    customer, to = post.newcomer("Lê Uyên"), desk.address("kythuat")
+    post.send(customer, to, write(customer, to, "Xin bản vẽ", "Gửi giúp tôi bản vẽ."))
+    notice = post.wait_letter(HUNG, "Xin bản vẽ")
+    drawing = ("banve.pdf", "application/pdf", bytes(range(256)) * 1200)
+    try:
+        for turn, silent in enumerate(("", "smtpd_discard_ehlo_keywords = size\n")):
+            main.write_text(small + silent)
+            restart(post)
+            raw = answer(HUNG, notice, f"Bản vẽ lần {turn} đây ạ.", file=drawing)
+            post.submit(HUNG, notice.answer_to, raw, port=desk.submission_port)
+            told = post.wait_letter(HUNG, lambda one, turn=turn: "quá lớn" in one.text and f"lần {turn}" in one.text)  # type: ignore[misc]  # the loop's turn
+            assert "552 5.3.4" in told.text
+            assert ("0.2 MB at most" in told.text) == (not silent), told.text
+            assert "kiểm tra lại địa chỉ" not in told.text
+            ticket = desk.ticket_of(customer)
+            assert [(mail["state"], mail["attempts"]) for mail in ticket["outbox"] if mail["kind"] == "answer"] == [
+                ("failed", 1)
+            ] * (turn + 1)
+    finally:
+        main.write_text(right)
+        restart(post)
+    post.submit(
+        HUNG, notice.answer_to, answer(HUNG, notice, "Bản vẽ lần cuối.", file=drawing), port=desk.submission_port
+    )
+    got = post.wait_letter(customer, "Bản vẽ lần cuối")
+    assert got.files["banve.pdf"] == drawing[2]
+    eventually(desk.at_rest)
+
+
 def restart(post: Post) -> None:
     """Not a reload: what is connected would go on with the tables it has."""
     post.front.stop()

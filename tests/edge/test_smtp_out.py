@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 import time
+import tracemalloc
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -95,6 +96,18 @@ FAULTS: list[tuple[dict[str, Any], list[Sent], int]] = [
     ({"DOT": "!huge"}, [U, T, T], 1),
     ({"DOT": "!drip"}, [U, T, T], 1),
     ({"DOT": "354 odd"}, [U, T, T], 1),
+    ({"GREETING": "!endless"}, [T, T, T], 1),
+    ({"EHLO": "!endless"}, [T, T, T], 1),
+    ({"RCPT": "!endless"}, [U, T, T], 1),
+    ({"DOT": "!endless"}, [U, T, T], 1),
+    ({"RCPT": "421 4.3.2 closing"}, [U, T, T], 1),
+    ({"DOT": "421 4.3.2 closing"}, [U, T, T], 1),
+    ({"RCPT": "451 4.3.0 lookup failed"}, [U, U, U], 1),
+    ({"MAIL": "452 4.3.1 full"}, [U, U, U], 1),
+    ({"MAIL": "552 5.3.4 too large"}, [R, R, R], 1),
+    ({"RCPT": "530 5.7.0 log in first"}, [T, T, T], 1),
+    ({"RCPT": "550 5.7.1 Sender address rejected: not owned by user"}, [T, T, T], 1),
+    ({"MAIL": "!split", "RCPT": "!split", "DATA": "!split", "DOT": "!split", "RSET": "!split"}, [D, D, D], 1),
     ({"DOT": "600 odd"}, [U, T, T], 1),
 ]
 
@@ -114,6 +127,84 @@ def test_fault(script: dict[str, Any], wanted: list[Sent], connections: int, pip
     assert time.monotonic() - started < 3
     assert all(len(each.reply) <= 500 and each.reply.isprintable() and each.reply.isascii() for each in results)
     assert len(relay.taken) == wanted.count(D)
+
+
+@pytest.mark.parametrize("moment", ["GREETING", "EHLO", "MAIL", "RCPT", "DATA", "DOT"])
+@pytest.mark.parametrize("step", ["!huge", "!line", "!endless"])
+def test_no_reply_takes_more_memory_than_a_reply_may_have(moment: str, step: str) -> None:
+    with FaultyRelay({moment: step}) as relay:
+        sender = SmtpSender(options(relay))
+        tracemalloc.start()
+        try:
+            assert sender.send([mail()])[0].sent in (T, U)
+            assert tracemalloc.get_traced_memory()[1] < 512 * 1024
+        finally:
+            tracemalloc.stop()
+
+
+def test_a_relay_that_reads_no_more_is_left_in_time() -> None:
+    large = mail(data=DATA + b"x" * 70 + b"\r\n" + (b"y" * 70 + b"\r\n") * 200_000)
+    with FaultyRelay({"DATA": "!deaf"}, ("PIPELINING",)) as relay:
+        started = time.monotonic()
+        (result,) = SmtpSender(options(relay, timeout=0.5, data_timeout=0.5)).send([large])
+    assert result.sent is U
+    assert time.monotonic() - started < 10
+
+
+def test_a_relay_that_refuses_in_the_middle_of_the_data_has_refused() -> None:
+    """It hangs up without reading the rest; its reason is read all the same, where the network still has it."""
+    large = mail(data=DATA + (b"y" * 70 + b"\r\n") * 200_000)
+    served: list[bool] = []
+
+    def serve(listener: socket.socket) -> None:
+        client, _ = listener.accept()
+        file = client.makefile("rb")
+        client.sendall(b"220 relay.test\r\n")
+        for answer in (b"250 relay.test\r\n", b"250 ok\r\n", b"250 ok\r\n", b"354 go on\r\n"):
+            file.readline()
+            client.sendall(answer)
+        file.read(100_000)
+        client.sendall(b"552 5.3.4 too large\r\n")
+        client.shutdown(socket.SHUT_WR)
+        served.append(True)
+        time.sleep(1)
+        client.close()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve, args=(listener,))
+        thread.start()
+        made = Relay(host="127.0.0.1", port=listener.getsockname()[1], tls="none", timeout=5, data_timeout=5)
+        (result,) = SmtpSender(made).send([large])
+        thread.join(20)
+    assert served
+    assert result.sent in (R, U)  # a reset may overtake the reason: then it is tried again
+    if result.sent is R:
+        assert result.reply == "552 5.3.4 too large"
+
+
+def test_a_port_that_swallows_connections_is_left_in_time() -> None:
+    """Nobody accepts, and the queue of the port is full: a connection is neither made nor refused."""
+    with socket.socket() as full:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        address = full.getsockname()
+        taken = []
+        for _ in range(4):
+            waiting = socket.socket()
+            waiting.setblocking(False)
+            waiting.connect_ex(address)
+            taken.append(waiting)
+        started = time.monotonic()
+        (result,) = SmtpSender(Relay(host="127.0.0.1", port=address[1], tls="none", timeout=0.5)).send([mail()])
+        assert result.sent is T
+        assert "timed out" in result.reply
+        assert time.monotonic() - started < 5
+        for waiting in taken:
+            waiting.close()
+
+
+def test_the_wait_for_the_last_answer_is_that_of_the_standard() -> None:
+    assert Relay("x").data_timeout == 600  # RFC 5321 §4.5.3.2.6
 
 
 def test_lost_250_is_tried_again_with_the_same_octets() -> None:

@@ -1,7 +1,8 @@
 """A relay that does what its script says: the outside world on a bad day.
 
 The script maps a moment to what is done at it. Moments: GREETING, EHLO, HELO, STARTTLS, AUTH, MAIL, RCPT, DATA, DOT,
-RSET, NOOP; "RCPT a@b" is looked up before "RCPT". What is done is a reply ("451 4.3.0 no"), or
+RSET, NOOP; "RCPT a@b" is looked up before "RCPT", and so are DATA and DOT. What is done is a reply
+("451 4.3.0 no"), or
 
     !drop       close the connection without a word
     !reset      close it with a TCP reset
@@ -10,6 +11,9 @@ RSET, NOOP; "RCPT a@b" is looked up before "RCPT". What is done is a reply ("451
     !huge       reply with 1 MiB of well-formed lines
     !line       reply with 1 MiB in one line
     !drip       reply one octet at a time, for ever
+    !endless    reply with well-formed lines, for ever
+    !split      reply "250 ok" (DATA: "354 go on") one octet at a time
+    !deaf       (DATA) say 354 and read nothing more
     !keep-drop  (DOT) take the mail, then close the connection before 250
     !mid-drop   (DATA) say 354, then close the connection after the first octets
     !grey       (RCPT) 451 the first time this recipient is named, 250 later
@@ -27,6 +31,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
+
+_SAID = {  # made once, so that a test that measures memory sees only the other side's
+    "!garbage": b"\x00\xff<html>hello\r\n",
+    "!huge": b"".join(b"250-%060d\r\n" % each for each in range(16_000)) + b"250 end\r\n",
+    "!line": b"250 " + b"x" * 1024 * 1024 + b"\r\n",
+}
+_ENDLESS = b"250-and so on\r\n" * 1000
 
 Step = str | Callable[["FaultyRelay"], str]
 
@@ -159,7 +170,7 @@ class _Session:
     def _mail(self, command: str) -> None:
         reply = self._relay.step("MAIL") or "250 ok"
         self._recipient = ""
-        self._sender = command[10:].lstrip("<").partition(">")[0] if reply.startswith("2") else "-"
+        self._sender = command[10:].lstrip("<").partition(">")[0] if reply.startswith(("2", "!split")) else "-"
         self._do(reply)
 
     def _rcpt(self, command: str) -> None:
@@ -167,18 +178,24 @@ class _Session:
         reply = self._relay.step(f"RCPT {recipient}", "RCPT") or ("503 no MAIL" if self._sender == "-" else "250 ok")
         if reply == "!grey":
             reply = "451 4.7.1 greylisted" if self._relay.greylisted(recipient) else "250 ok"
-        if reply.startswith("2"):
+        if reply.startswith(("2", "!split")):
             self._recipient = recipient
         self._do(reply)
 
     def _data(self, command: str) -> None:
-        reply = self._relay.step("DATA") or ("354 go on" if self._recipient else "503 no valid recipients")
+        reply = self._relay.step(f"DATA {self._recipient}", "DATA") or (
+            "354 go on" if self._recipient else "503 no valid recipients"
+        )
         if reply == "!mid-drop":
             self._say(b"354 go on\r\n")
             self._sock.recv(10)
             raise _HangUp
-        self._do(reply)
-        if not reply.startswith("354"):
+        if reply == "!deaf":
+            self._say(b"354 go on\r\n")
+            self._stop.wait(30)
+            raise _HangUp
+        self._do(reply, b"354 go on")
+        if not reply.startswith(("354", "!split")):
             return
         lines = []
         while (line := self._file.readline()) not in (b".\r\n", b""):
@@ -187,8 +204,8 @@ class _Session:
             self._dot(b"".join(lines))
 
     def _dot(self, data: bytes) -> None:
-        reply = self._relay.step("DOT") or "250 2.0.0 taken"
-        if reply.startswith("2") or reply == "!keep-drop":
+        reply = self._relay.step(f"DOT {self._recipient}", "DOT") or "250 2.0.0 taken"
+        if reply.startswith("2") or reply in ("!keep-drop", "!split"):
             self._relay.taken.append(Taken(self._sender, self._recipient, data, reply != "!keep-drop"))
         self._do("!drop" if reply == "!keep-drop" else reply)
 
@@ -210,23 +227,29 @@ class _Session:
         self._sock = self._tls.wrap_socket(self._sock, server_side=True)
         self._file = self._sock.makefile("rb")
 
-    def _do(self, step: str) -> None:
+    def _do(self, step: str, good: bytes = b"250 ok") -> None:
         if not step.startswith("!"):
             return self._say(step.encode() + b"\r\n")
-        if step == "!hang":
-            self._stop.wait(30)
-        elif step == "!garbage":
-            return self._say(b"\x00\xff<html>hello\r\n")
-        elif step == "!huge":
-            return self._say(b"".join(b"250-%060d\r\n" % each for each in range(16_000)) + b"250 end\r\n")
-        elif step == "!line":
-            return self._say(b"250 " + b"x" * 1024 * 1024 + b"\r\n")
-        elif step == "!drip":
-            while not self._stop.wait(0.05):
-                self._say(b"2")
+        if step in _SAID:
+            return self._say(_SAID[step])
+        if step == "!split":
+            return self._split(good + b"\r\n")
+        if step in ("!hang", "!endless", "!drip"):
+            self._go_on(step)
         elif step == "!reset":
             self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         raise _HangUp
+
+    def _go_on(self, step: str) -> None:
+        """For as long as somebody listens."""
+        pause, octets = {"!hang": (30.0, b""), "!endless": (0.0, _ENDLESS), "!drip": (0.05, b"2")}[step]
+        while not self._stop.wait(pause):
+            self._say(octets)
+
+    def _split(self, octets: bytes) -> None:
+        for octet in octets:
+            self._say(bytes([octet]))
+            self._stop.wait(0.002)
 
     def _say(self, octets: bytes) -> None:
         self._sock.sendall(octets)
