@@ -44,7 +44,7 @@ _DUE = (
 _FREE = free_rows(_DUE, schema.outbox)
 _WHOLE = Lookup(sa.select(schema.outbox, _b.codec, _b.content).join(schema.blob, _b.sha256 == _o.body), _o.id)
 _STATES = Lookup(
-    sa.select(_o.id, _o.ticket, _o.kind, _o.recipient, _o.attempts, _o.since, _o.state, _o.next_at, _o.holder)
+    sa.select(_o.id, _o.ticket, _o.kind, _o.recipient, _o.attempts, _o.since, _o.state, _o.next_at, _o.holder, _o.staff)
     .order_by(_o.id)
     .with_for_update(),
     _o.id,
@@ -243,7 +243,9 @@ def _result(row: Row[Any], result: SendResult, job: Marks) -> dict[str, Any]:
 
 
 def _untried(row: Row[Any], result: SendResult, job: Marks, *, over: bool) -> dict[str, Any]:
-    """The relay was in trouble: the mail is due as before, and has no try more."""
+    """The relay was in trouble: the mail is due as before, and has no try more. What is for our own people never gets
+    too old by that: they are to see what customers wrote, however late."""
+    over = over and not row.staff
     return {
         "of": row.id,
         "to": "failed" if over else "waiting",

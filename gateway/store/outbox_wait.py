@@ -41,6 +41,7 @@ _OVER = (
         _o.state == "waiting",
         _o.next_at <= sa.bindparam("now", type_=schema.Instant),
         _o.since <= sa.bindparam("over", type_=schema.Instant),
+        sa.not_(_o.staff),
     )
     .order_by(_o.next_at, _o.id)
     .limit(GIVEN_UP)
@@ -55,7 +56,7 @@ _FAIL = (
 
 @dataclass(frozen=True, slots=True)
 class GiveUp:
-    """Mails that are due and older than `over` have failed: the relay was away for all their time."""
+    """Mails to customers that are due and older than `over` have failed: the relay was away for all their time."""
 
     over: datetime
     now: datetime

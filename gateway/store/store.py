@@ -270,7 +270,7 @@ class Store:
         return future
 
     def give_up(self, over: datetime, now: datetime, reply: str) -> Future[list[int]]:
-        """Fails mails that are due and wait since before `over`; gives their ids, a hundred at a time."""
+        """Fails mails to customers that are due and wait since before `over`; gives their ids, a hundred at a time."""
         return self._parts.write("give up", outbox_wait.GiveUp(over, now, reply))
 
     def failed_untold(self, after: int = 0, limit: int = 100) -> list[Undelivered]:

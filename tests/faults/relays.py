@@ -6,7 +6,10 @@ import email
 import socket
 from collections.abc import Mapping
 from email.message import Message
+from typing import Any
 
+from gateway.store.store import open_store
+from tests.faults.running import Gateway
 from tests.servers.faulty_relay import FaultyRelay, Step
 
 
@@ -22,3 +25,13 @@ class RelayAt(FaultyRelay):
     def mails_to(self, recipient: str) -> list[Message]:
         """In the order in which they were taken."""
         return [email.message_from_bytes(taken.data) for taken in list(self.taken) if taken.recipient == recipient]
+
+
+def outbox(gateway: Gateway) -> list[dict[str, Any]]:
+    """All mails of all tickets, as `gateway show` has them; without a process for each."""
+    store = open_store(f"sqlite:///{gateway.database}", gateway.state, lock=False, read_only=True)
+    try:
+        shown = [store.ticket(row["number"]) for row in store.tickets({}, "FLT")]
+        return [mail for ticket in shown if ticket for mail in ticket["outbox"]]
+    finally:
+        store.close()
