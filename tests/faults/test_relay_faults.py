@@ -7,14 +7,11 @@ import ssl
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
-from gateway.daemon import Daemon
 from gateway.demo.letters import plain_text
-from gateway.flow.pace import Pace, Trouble
 from tests.faults.relays import RelayAt, outbox
 from tests.faults.running import AGENT, Gateway, desk_in, eventually, letter
 from tests.servers.certificates import make_authority, make_certificate, make_expired
@@ -143,11 +140,3 @@ def test_a_relay_whose_name_does_not_resolve_is_waited_for(gateway: Gateway, por
     found: dict[str, Any] = eventually(lambda: gateway.health()[1]["relay"], "the trouble is told", 60)
     assert "relay.invalid" in found["why"]
     assert {(mail["state"], mail["attempts"]) for mail in outbox(gateway)} == {("waiting", 0)}
-
-
-@pytest.mark.parametrize(("lasts", "red"), [(10.0, False), (299.0, False), (301.0, True)])
-def test_health_is_red_when_no_mail_has_gone_out_for_five_minutes(lasts: float, red: bool) -> None:
-    pace = cast(Pace, SimpleNamespace(trouble=lambda: Trouble("the reason", lasts, 5.0)))
-    found = Daemon._way_out(cast(Daemon, SimpleNamespace(_pace=pace)))
-    assert bool(found) == red
-    assert all("the reason" in each for each in found)
