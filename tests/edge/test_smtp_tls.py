@@ -28,7 +28,7 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
     make_authority(folder)
     make_certificate(folder, name="good")
     make_certificate(folder, "elsewhere.example", "wrong")
-    make_expired(folder)
+    make_expired(folder, name="expired")
     other = tmp_path_factory.mktemp("other")
     make_authority(other)
     make_certificate(other, name="stranger")

@@ -93,7 +93,7 @@ def test_each_recipient_has_a_state_of_its_own(gateway: Gateway, port: int) -> N
 
 def test_tls_that_is_not_good_stops_mail_until_it_is_and_says_why(gateway: Gateway, port: int, tmp_path: Path) -> None:
     ca_file = make_authority(tmp_path)
-    good, expired = make_certificate(tmp_path), make_expired(tmp_path)
+    good, expired = make_certificate(tmp_path), make_expired(tmp_path, name="expired")
     text = gateway.config.read_text()
     gateway.config.write_text(
         text.replace(

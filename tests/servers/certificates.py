@@ -27,40 +27,17 @@ def make_certificate(directory: Path, host: str = "localhost", name: str = "cert
     return directory / f"{name}.pem", directory / f"{name}.key"
 
 
-def make_expired(directory: Path, host: str = "localhost") -> tuple[Path, Path]:
-    """Writes expired.pem and expired.key for `host` and 127.0.0.1, signed by ca.pem, good in January 2020."""
-    work = directory / "expired"
-    work.mkdir()
-    (work / "index.txt").touch()
-    names = f"DNS:{host},IP:127.0.0.1"
-    (work / "ca.cnf").write_text(
-        f"[ca]\ndefault_ca = x\n[x]\ndatabase = {work}/index.txt\nnew_certs_dir = {work}\nrand_serial = yes\n"
-        f"default_md = sha256\npolicy = any\nx509_extensions = names\n[any]\ncommonName = supplied\n"
-        f"[names]\nsubjectAltName = {names}\nbasicConstraints = critical,CA:FALSE\n"
-    )
-    key, request, cert = directory / "expired.key", work / "request.pem", directory / "expired.pem"
-    openssl = need("openssl", "openssl")
-    curve = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
-    asked = ("req", "-new", *curve, "-subj", f"/CN={host}", "-keyout", str(key), "-out", str(request))
-    span = ("-startdate", "20200101000000Z", "-enddate", "20200201000000Z")
-    signer = ("-cert", str(directory / "ca.pem"), "-keyfile", str(directory / "ca.key"))
-    signed = ("ca", "-batch", "-notext", "-config", str(work / "ca.cnf"), *signer, *span)
-    for words in (asked, (*signed, "-in", str(request), "-out", str(cert))):
-        subprocess.run([openssl, *words], check=True, capture_output=True, stdin=subprocess.DEVNULL)
-    return cert, key
-
-
-def make_expired(directory: Path, host: str = "localhost") -> tuple[Path, Path]:
+def make_expired(directory: Path, host: str = "localhost", name: str = "cert") -> tuple[Path, Path]:
     """As `make_certificate`, but its last day was yesterday."""
     request, extra = directory / "expired.csr", directory / "expired.ext"
     extra.write_text(f"subjectAltName=DNS:{host}\nextendedKeyUsage=serverAuth\n")
-    openssl, key = need("openssl", "openssl"), directory / "cert.key"
+    openssl, key = need("openssl", "openssl"), directory / f"{name}.key"
     new = (*_NEW_KEY[:-2], "-subj", f"/CN={host}", "-keyout", str(key), "-out", str(request))
     sign = ("-req", "-in", str(request), "-CA", str(directory / "ca.pem"), "-CAkey", str(directory / "ca.key"))
-    out = ("-CAcreateserial", "-days", "-1", "-extfile", str(extra), "-out", str(directory / "cert.pem"))
+    out = ("-CAcreateserial", "-days", "-1", "-extfile", str(extra), "-out", str(directory / f"{name}.pem"))
     for command in ((openssl, "req", *new), (openssl, "x509", *sign, *out)):
         subprocess.run(command, check=True, capture_output=True, stdin=subprocess.DEVNULL)
-    return directory / "cert.pem", key
+    return directory / f"{name}.pem", key
 
 
 def _request(directory: Path, name: str, subject: str, extensions: tuple[str, ...], signer: tuple[str, ...]) -> None:
