@@ -5,13 +5,16 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import os
+import shutil
+import signal
 import sys
 import tempfile
 from pathlib import Path
 
 from rich.console import Console
 
-from bench.cases import Case
+from bench.cases import Case, Kind
 from bench.machine import machine
 from bench.measure import Bench
 from bench.prepare import KEPT_AT
@@ -26,20 +29,28 @@ FULL, QUICK = (3, 6.0), (1, 3.0)  # rounds, seconds of one measurement
 
 def main() -> int:
     options = _options()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # and nothing stays behind
     logging.getLogger().addHandler(logging.NullHandler())  # the gateway's own words while databases are prepared
-    console, errors = Console(width=None if sys.stdout.isatty() else 110), Console(stderr=True)
+    if options.read:
+        kept = json.loads(options.read.read_text("utf-8"))
+        found, here = kept["rounds"], kept["machine"]
+    else:
+        found, here = _measured(options)
+    _say(options, found, here)
+    return 1 if options.strict and missed(found) else 0
+
+
+def _measured(options: argparse.Namespace) -> tuple[list[Found], dict[str, str]]:
+    errors = Console(stderr=True)
     rounds, seconds = QUICK if options.quick else FULL
     KEPT_AT.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="run-", dir=options.disk) as name:
         folder, cases = Path(name), chosen(options.only, options.quick)
         here = machine(folder)
-        syncs, cases = _syncs(folder, cases, errors)
+        syncs, cases = _syncs(folder, _possible(cases, errors), errors)
         plan = Plan(cases, options.rounds or rounds, options.seconds or seconds)
         with progress(errors, plan.steps) as plan.told, Relay(folder) as relay:
-            found = Rounds(Bench(folder, relay, syncs), plan).run()
-    _say(options, console, found, here)
-    failures = missed(found)
-    return 1 if options.strict and failures else 0
+            return Rounds(Bench(folder, relay, syncs), plan).run(), here
 
 
 def _options() -> argparse.Namespace:
@@ -49,11 +60,19 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=0, help=f"default: {FULL[0]}, with --quick {QUICK[0]}")
     parser.add_argument("--seconds", type=float, default=0, help="of one measurement, about")
     parser.add_argument("--disk", type=Path, default=KEPT_AT, metavar="FOLDER", help=f"default: {KEPT_AT}")
+    parser.add_argument("--read", type=Path, metavar="FILE", help="measure nothing, take what --json printed")
     parser.add_argument("--json", action="store_true", help="every figure of every round")
     parser.add_argument("--markdown", action="store_true", help="print the tables as docs/performance.md has them")
     parser.add_argument("--write-docs", action="store_true", help="put them into docs/performance.md and README.md")
     parser.add_argument("--strict", action="store_true", help="exit status 1 when a promised figure is missed")
     return parser.parse_args()
+
+
+def _possible(cases: list[Case], errors: Console) -> list[Case]:
+    if shutil.which("dovecot", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin"):
+        return cases
+    errors.print("[bold yellow]No mailbox is measured[/]: Dovecot is missing (apt-get install dovecot-imapd)")
+    return [case for case in cases if case.kind is not Kind.MAILBOX]
 
 
 def _syncs(folder: Path, cases: list[Case], errors: Console) -> tuple[Syncs | None, list[Case]]:
@@ -64,7 +83,7 @@ def _syncs(folder: Path, cases: list[Case], errors: Console) -> tuple[Syncs | No
         return None, [case for case in cases if not case.slow]
 
 
-def _say(options: argparse.Namespace, console: Console, found: list[Found], here: dict[str, str]) -> None:
+def _say(options: argparse.Namespace, found: list[Found], here: dict[str, str]) -> None:
     if options.write_docs:
         write_docs(found, here)
     if options.json:
@@ -72,7 +91,7 @@ def _say(options: argparse.Namespace, console: Console, found: list[Found], here
     elif options.markdown:
         print(markdown(found, here), short(found, here), sep="\n\n")
     else:
-        show(console, found, here)
+        show(Console(width=None if sys.stdout.isatty() else 110), found, here)
 
 
 if __name__ == "__main__":

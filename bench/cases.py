@@ -18,10 +18,11 @@ class Kind(Enum):
     PAGE = "page"
     ATTACHMENT = "attachment"
     REPLY = "reply"  # to what was acknowledged just before
+    MAILBOX = "mailbox"  # waits in an IMAP mailbox
     OLD = "old"  # a reply to any of the prepared tickets
 
 
-DEARER = {Kind.TEXT: 1, Kind.REPLY: 1, Kind.OLD: 1, Kind.PAGE: 4, Kind.ATTACHMENT: 25}
+DEARER = {Kind.TEXT: 1, Kind.REPLY: 1, Kind.OLD: 1, Kind.MAILBOX: 1, Kind.PAGE: 4, Kind.ATTACHMENT: 25}
 """How many times the work of a text one of them may be: measurements then last about as long."""
 
 
@@ -65,6 +66,7 @@ HOMES = (
     Home("1k, two agents", agents=2),
     Home("1k, counted", counted=True),
     Home("1k, long"),
+    Home("1k, mailbox"),
     Home("100k", tickets=100_000),
     Home("1m", tickets=1_000_000),
 )
@@ -87,6 +89,7 @@ CASES = (
     Case("statements-c1", "SQL statements, 1 connection", 1, home="1k, counted"),
     Case("statements-c20", "SQL statements, 20 connections", 20, home="1k, counted", quick=True),
     Case("memory", "10,000 mails of 2 KB, 20 connections", 20, home="1k, long", mails=10_000),
+    Case("imap-backlog", "1,000 mails in an IMAP mailbox", 1, Kind.MAILBOX, home="1k, mailbox"),
     Case("100k-c20", "2 KB text on 100,000 tickets", 20, home="100k"),
     Case("100k-reply-c20", "replies to any of 100,000 tickets", 20, Kind.OLD, home="100k"),
     Case("1m-c20", "2 KB text on 1,000,000 tickets", 20, home="1m"),

@@ -87,16 +87,17 @@ def desk_at(
     database: Path | None = None,
     agents: int = 1,
     environ: Mapping[str, str] | None = None,
-    caps: str = "",
+    more: str = "",
 ) -> BenchDesk:
-    """A folder with configuration and rules; `database` is a state folder to begin from, and is copied."""
+    """A folder with configuration and rules; `database` is a state folder to begin from, and is copied; `more` is
+    added to gateway.yaml."""
     (root / "rules").mkdir(parents=True)
     (root / "rules" / "rulebook.yaml").write_text(rulebook(agents), "utf-8")
     if database is not None:
         shutil.copytree(database, root / "state")
     gateway = Gateway(root, free_port(), 0, free_port())
-    text = _CONFIG.format(smtp=gateway.smtp, http=gateway.http, relay=relay, caps=caps or raised_caps())
-    gateway.config.write_text(text, "utf-8")
+    text = _CONFIG.format(smtp=gateway.smtp, http=gateway.http, relay=relay, caps=raised_caps())
+    gateway.config.write_text(text + more, "utf-8")
     return BenchDesk(gateway, dict(environ or {}))
 
 

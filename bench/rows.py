@@ -107,6 +107,9 @@ GROUPS: dict[str, tuple[Row, ...]] = {
         _ratio("first-time senders, times known ones", "first-c20", "text-c20", "rate", at_least(0.8, aim=True)),
         _ratio("one mail a connection, times kept ones", "single-c20", "text-c20", "rate", at_least(0.5, aim=True)),
         _row("each sync 5 ms slower, 20 connections", "mails/s", "slow-disk-c20", "rate", at_least(650, aim=True)),
+        _row(
+            "1,000 mails in an IMAP mailbox, to tickets", "mails/s", "imap-backlog", "rate", at_least(1_000, aim=True)
+        ),
         Row(
             "a second agent, processor time a mail",
             "µs",
