@@ -153,7 +153,7 @@ def last_words(settings: Settings, why: str) -> None:
     if limits.command:
         trouble = Trouble(Ill.STORE, "", why, True, now, why)
         failed = run_command(
-            limits.command, for_command(Telling(Moment.BEGIN, now, trouble), settings.desk), limits.command_timeout
+            limits.command, for_command([Telling(Moment.BEGIN, now, trouble)], settings.desk), limits.command_timeout
         )
         if failed:
             log.fault("alarms", f"the command failed: {failed}")

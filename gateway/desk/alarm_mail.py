@@ -92,8 +92,14 @@ def _item(mark: str, title: str, since: str, until: str, means: str, do: str, lo
     }
 
 
-def for_command(telling: Telling, desk: Desk) -> dict[str, object]:
-    """One telling as a command gets it: in English, instants in ISO 8601 UTC."""
+def for_command(tellings: Sequence[Telling], desk: Desk) -> dict[str, object]:
+    """All that is told at once as a command gets it: in English, instants in ISO 8601 UTC. The first that puts mail at
+    risk is in front, the others are under `more`."""
+    first, *others = sorted(tellings, key=lambda telling: not (telling.trouble and telling.trouble.risk))
+    return {**_plain(first, desk), "more": [_plain(telling, desk) for telling in others]}
+
+
+def _plain(telling: Telling, desk: Desk) -> dict[str, object]:
     trouble = telling.trouble
     words = shown(telling, "en", "UTC")
     return {

@@ -24,7 +24,7 @@ from gateway.store.errors import StoreBroken, StoreUnavailable
 from gateway.store.store import Store
 
 EVERY = 5.0  # seconds between looks, at most
-TRIES = 3  # of the command for one telling
+TRIES = 3  # of the command
 COMMIT_TIMEOUT = 30.0
 
 
@@ -103,7 +103,7 @@ class Alarms:
                 self._commit([telling], now)
                 answer["mail"] = list(self._limits.to)
             if self._limits.command:
-                answer["command"] = self._command(telling) or "done"
+                answer["command"] = self._command([telling]) or "done"
             return answer
 
     def _take(self, book: Book, tellings: Sequence[Telling]) -> None:
@@ -131,27 +131,25 @@ class Alarms:
                 self._save(replace(self._book, mail=book.mail.told(len(book.mail.waiting), now)))
             except (StoreUnavailable, StoreBroken, TimeoutError) as error:
                 self._say(f"no mail can be written now: {error or type(error).__name__}")
-        while self._book.command.waiting and self._book.command.room(now, self._limits.per_hour):
-            if not self._run_first(now):
-                break
+        if self._book.command.waiting and self._book.command.room(now, self._limits.per_hour):
+            self._run(now)
 
     def _say(self, failed: str) -> None:
         if failed != self._mail_failed:
             log.fault("alarms", failed)
         self._mail_failed = failed
 
-    def _run_first(self, now: datetime) -> bool:
-        """The command for the telling that waits longest; False if it is to be tried again at the next look."""
-        failed = self._command(self._book.command.waiting[0])
+    def _run(self, now: datetime) -> None:
+        """The command for all that waits; if it fails, again at the next look, a few times."""
+        waiting = self._book.command.waiting
+        failed = self._command(waiting)
         self._tries = self._tries + 1 if failed else 0
-        if failed and self._tries < TRIES:
-            return False
-        self._tries = 0
-        self._save(replace(self._book, command=self._book.command.told(1, now)))
-        return not failed
+        if not failed or self._tries >= TRIES:
+            self._tries = 0
+            self._save(replace(self._book, command=self._book.command.told(len(waiting), now)))
 
-    def _command(self, telling: Telling) -> str:
-        failed = self._ways.command(for_command(telling, self._ways.current().fixed.desk))
+    def _command(self, tellings: Sequence[Telling]) -> str:
+        failed = self._ways.command(for_command(tellings, self._ways.current().fixed.desk))
         if failed:
             log.fault("alarms", f"the command failed: {failed}")
         self.command_failed = failed

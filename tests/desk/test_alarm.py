@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -239,12 +240,17 @@ def test_one_mail_to_each_address_for_all_that_is_told() -> None:
 
 
 def test_the_command_gets_plain_values() -> None:
-    found = for_command(Telling(Moment.END, NOW, trouble(Ill.LOGIN_REFUSED, "support"), NOW), DESK)
+    found = for_command([Telling(Moment.END, NOW, trouble(Ill.LOGIN_REFUSED, "support"), NOW)], DESK)
     assert found["state"] == "end"
     assert found["alarm"] == "login-refused"
     assert found["about"] == "support"
     assert found["until"] == NOW.isoformat()
-    assert for_command(Telling(Moment.TEST, NOW), DESK)["alarm"] == "test"
+    assert found["more"] == []
+    assert for_command([Telling(Moment.TEST, NOW)], DESK)["alarm"] == "test"
+    quiet = Telling(Moment.BEGIN, NOW, replace(trouble(Ill.QUARANTINE), risk=False))
+    both: Any = for_command([quiet, Telling(Moment.BEGIN, NOW, trouble(Ill.DISK))], DESK)
+    assert both["alarm"] == "disk", "what puts mail at risk is in front"
+    assert [one["alarm"] for one in both["more"]] == ["quarantine"]
 
 
 def test_what_a_server_says_is_one_bounded_line() -> None:

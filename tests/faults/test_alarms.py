@@ -51,7 +51,7 @@ def ran(gateway: Gateway) -> list[tuple[str, str, str]]:
     """(state, alarm, about) of each run of the command."""
     path = gateway.root.parent / "told"
     lines = path.read_text().splitlines() if path.exists() else []
-    found: list[dict[str, Any]] = [json.loads(line) for line in lines]
+    found: list[dict[str, Any]] = [one for line in lines for run in [json.loads(line)] for one in (run, *run["more"])]
     return [(one["state"], one["alarm"], one["about"]) for one in found]
 
 
