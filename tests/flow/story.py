@@ -47,9 +47,9 @@ class StoryFailed(AssertionError):
 class Player:
     """One story on one desk."""
 
-    def __init__(self, story: dict[str, Any], folder: Path) -> None:
+    def __init__(self, story: dict[str, Any], folder: Path, url: str = "") -> None:
         caps = Caps(**story.get("caps", {}))
-        self.desk = DeskUnderTest(folder, caps=caps)
+        self.desk = DeskUnderTest(folder, caps=caps, url=url)
         self.raws: dict[str, bytes] = {}
         self.last = 0
         self._mark = 0

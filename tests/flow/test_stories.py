@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.flow.story import Player, StoryFailed, stories
+from tests.servers.postgres import Postgres
 
 STORIES = stories(Path(__file__).parents[1] / "stories")
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Of a database of the test's own; "" for a SQLite file in its folder."""
+    if request.param == "sqlite":
+        yield ""
+        return
+    server: Postgres = request.getfixturevalue("postgres")
+    name = server.migrated()
+    yield server.url(name)
+    server.give_back(name)
+
+
 @pytest.mark.parametrize(("name", "story"), STORIES, ids=[name for name, _ in STORIES])
-def test_story(name: str, story: dict[str, Any], tmp_path: Path) -> None:
-    player = Player(story, tmp_path)
+def test_story(name: str, story: dict[str, Any], tmp_path: Path, url: str) -> None:
+    player = Player(story, tmp_path, url)
     try:
         player.play(story["steps"])
     finally:
