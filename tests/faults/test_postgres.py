@@ -11,7 +11,6 @@ import pytest
 from click.testing import CliRunner
 
 from gateway.cli import main
-
 from tests.faults.postgres_loop import CrashLoop, Plan
 from tests.faults.running import Gateway, NotKept, desk_in, eventually, letter, places
 from tests.servers.faulty_relay import FaultyRelay
