@@ -13,6 +13,7 @@ need dovecot-imapd imap
 need dovecot-lmtpd lmtp
 need postfix postfix
 need faketime faketime
+need gcc gcc # tests/faults/*.c
 need openssl openssl
 need swaks swaks
 need systemd systemd-analyze

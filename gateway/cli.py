@@ -67,8 +67,9 @@ def run(config: Path) -> None:
 @main.command()
 @CONFIG
 @click.option("--quiet", is_flag=True, help="say nothing when all is well")
+@click.option("--database", is_flag=True, help="every page of the database as well; also beside a running daemon")
 @JSON
-def check(config: Path, quiet: bool, as_json: bool) -> None:
+def check(config: Path, quiet: bool, database: bool, as_json: bool) -> None:
     """Check gateway.yaml, the rules and the templates; exit 1 with every problem."""
     from gateway.build import rules_from
     from gateway.cli_errors import rule_errors
@@ -83,6 +84,8 @@ def check(config: Path, quiet: bool, as_json: bool) -> None:
         found = f"{len(book.departments)} departments, {len(book.rules)} rules, digest {book.digest[:12]}: good"
     except rule_errors() as error:
         problems = str(error).splitlines()
+    if database:
+        problems += _store(_settings(config)).check()
     if as_json:
         _print({"ok": not problems, "problems": problems, "notes": notes})
     else:

@@ -34,6 +34,7 @@ from gateway.flow.pace import Pace
 from gateway.flow.receive import Desk, Tools
 from gateway.flow.send import Sending, Unmarked
 from gateway.flow.signs import MailboxSigns, RelaySign
+from gateway.flow.soundness import check_slowly
 from gateway.flow.tick import tick
 from gateway.mail.token import bare_address
 from gateway.model import Received, Source
@@ -281,6 +282,7 @@ class Daemon:
         start("desk", lambda: self._desk.run(stopping))
         start("slow-lane", lambda: self._desk.run_slow(stopping))
         start("clock", self._tick_loop)
+        start("soundness", lambda: check_slowly(self._parts.store, stopping))
         start("alarms", lambda: self._alarms.run(stopping))
         for number, sender in enumerate(self._senders):
             start(f"sender-{number}", partial(sender.run, stopping))

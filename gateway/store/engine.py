@@ -82,6 +82,17 @@ class Database:
         """What the engine finds wrong with its pages, its references and its settings."""
         raise NotImplementedError
 
+    def look_over(self, connection: Connection) -> None:
+        """What can be seen of damage in a moment, at every start, however large the database is: StoreBroken."""
+
+    def parts_to_check(self, connection: Connection) -> list[str]:  # noqa: ARG002 - for those that have such parts
+        """What `faults_of` can be asked of, one by one."""
+        return []
+
+    def faults_of(self, connection: Connection, part: str) -> list[str]:
+        """What is wrong with the pages of one part; takes as long as reading it."""
+        raise NotImplementedError
+
     def close(self) -> None:
         """Lets go of every connection and lock."""
         self.readers.dispose()

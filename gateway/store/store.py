@@ -76,8 +76,8 @@ def open_store(url: str, state_dir: Path, *, lock: bool = True, read_only: bool 
         if engine is not None:
             if lock:
                 parts.blobs.prepare()
-            with parts.read(), engine.connect():  # both assert their settings before any mail is taken
-                pass
+            with parts.read() as connection, engine.connect():  # both assert their settings before any mail is taken
+                database.look_over(connection)
             parts.writer = GroupCommit(database, HANDLERS)
             database.start(lambda: parts.write("beat", None))
     except BaseException as error:
@@ -371,6 +371,19 @@ class Store:
             return [str(error)]
         revision = schema_revision(self._url)
         return found if revision == schema.REVISION else [*found, f"schema revision is {revision}"]
+
+    def parts_to_check(self) -> list[str]:
+        """What `check_part` can be asked of; none where the engine's own tools check."""
+        with self._parts.read() as connection:
+            return self._parts.database.parts_to_check(connection)
+
+    def check_part(self, part: str) -> list[str]:
+        """What is wrong with the pages of a table and its indexes; reads all of them, in one snapshot."""
+        try:
+            with self._parts.read() as connection:
+                return self._parts.database.faults_of(connection, part)
+        except StoreBroken as error:
+            return [str(error)]
 
     def close(self) -> None:
         """Writes what was handed over, then lets go of everything."""

@@ -10,6 +10,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -19,8 +20,10 @@ from typing import Any
 
 import pytest
 
+from gateway.flow import soundness
 from gateway.model import LedgerRow, SendResult, Sent, Stale
 from gateway.options import Retry
+from gateway.store import sqlite
 from gateway.store.blobs import FILE_FROM
 from gateway.store.store import Store, StoreBroken, StoreUnavailable, migrate, open_store
 from tests.store.desk import (
@@ -276,25 +279,82 @@ def test_a_read_only_file_system_is_named_and_got_over(small_disk: Path) -> None
         assert [intake.id for intake in store.claim(9)] == [first, second]
 
 
-def test_damage_is_loud(tmp_path: Path) -> None:
-    """G12: a corrupt page is named, never repaired by dropping rows."""
-    with opened(tmp_path) as store:
+def spoil(path: Path, table: str, *, leaf: bool) -> bytes:
+    """Overwrites the root page of a table, or a page in its middle; gives the whole file as it is then."""
+    with sqlite3.connect(path) as connection:
+        (root,) = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = ?", [table]).fetchone()
+    connection.close()
+    octets = bytearray(path.read_bytes())
+    size = octets[16] * 256 + octets[17]
+    number = root
+    if leaf:  # the child of the middle cell of an interior page
+        page = octets[(root - 1) * size : root * size]
+        assert page[0] == 5
+        cell = int.from_bytes(page[3:5], "big") // 2
+        at = int.from_bytes(page[12 + 2 * cell : 14 + 2 * cell], "big")
+        number = int.from_bytes(page[at : at + 4], "big")
+    octets[(number - 1) * size : number * size] = b"\xff" * size
+    path.write_bytes(octets)
+    return bytes(octets)
+
+
+def full_of_mail(folder: Path) -> Path:
+    with opened(folder) as store:
         for number in range(60):
             kept(store, text_of(number * 10 + 1))
-    path = tmp_path / "gateway.db"
-    octets = bytearray(path.read_bytes())
-    with sqlite3.connect(path) as connection:
-        roots = [root for (root,) in connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'intake'")]
-    connection.close()
-    page = octets[16] * 256 + octets[17]
-    octets[(roots[0] - 1) * page : roots[0] * page] = b"\xff" * page
-    path.write_bytes(octets)
+    return folder / "gateway.db"
+
+
+@pytest.mark.parametrize("large", [False, True])
+def test_damage_is_loud_at_the_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, large: bool) -> None:
+    """G12: a corrupt page is named, never repaired by dropping rows. Of a large database a few pages are looked at."""
+    path = full_of_mail(tmp_path)
+    if large:
+        monkeypatch.setattr(sqlite, "SMALL", 0)
+    whole = path.read_bytes()
+    for table in ("intake", "blob", "sqlite_autoindex_blob_1"):
+        damaged = spoil(path, table, leaf=False)
+        with pytest.raises(StoreBroken):
+            open_store(url_of(tmp_path), tmp_path)
+        assert path.read_bytes() == damaged
+        path.write_bytes(whole)
+    path.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(StoreBroken, match="malformed"):
+        open_store(url_of(tmp_path), tmp_path)
+    path.write_bytes(whole)
     with opened(tmp_path) as store:
+        assert store.check() == []
+
+
+def test_damage_in_the_middle_of_a_large_table_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By whoever reads the page, by the slow check of one table, by the check of everything."""
+    path = full_of_mail(tmp_path)
+    monkeypatch.setattr(sqlite, "SMALL", 0)
+    damaged = spoil(path, "intake", leaf=True)
+    with opened(tmp_path) as store:
+        assert set(store.parts_to_check()) >= {"intake", "outbox", "ticket"}
+        assert store.check_part("outbox") == []
+        assert store.check_part("intake") != []
+        monkeypatch.setattr(soundness, "FIRST", 0.0)
+        with pytest.raises(StoreBroken, match="damaged"):
+            soundness.check_slowly(store, threading.Event())
         assert store.check() != []
         with pytest.raises(StoreBroken):
-            store.claim(9)
-        assert isinstance(store.accept(mail("after")).exception(20), StoreBroken)
-    assert path.read_bytes()[(roots[0] - 1) * page : roots[0] * page] == b"\xff" * page
+            store.claim(60)
+    assert path.read_bytes() == damaged
+
+
+def test_the_slow_check_of_a_sound_store_ends_when_it_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(soundness, "FIRST", 0.0)
+    monkeypatch.setattr(soundness, "AGAIN", 0.0)
+    stop = threading.Event()
+    with opened(tmp_path) as store:
+        walk = threading.Thread(target=soundness.check_slowly, args=(store, stop))
+        walk.start()
+        kept(store)
+        stop.set()
+        walk.join(30)
+        assert not walk.is_alive()
 
 
 def test_a_lost_answer_to_a_commit_is_settled_by_asking_again(tmp_path: Path) -> None:
