@@ -82,8 +82,8 @@ class PostgresDatabase(Database):
         self.writer = None
         if read_only:
             return
-        self.writer = _engine(url, isolation="READ COMMITTED", size=3)
-        self._claims = _engine(url, isolation="READ COMMITTED", size=4, ping=True)
+        self.writer = _engine(url, isolation="READ COMMITTED", size=2)
+        self._claims = _engine(url, isolation="READ COMMITTED", size=7, ping=True)
         self._turns = Turns(self._claims)
         try:
             if lock:
