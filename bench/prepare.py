@@ -97,7 +97,7 @@ def _shape(answer: str) -> Rows:
             desk.close()
         with sqlite3.connect(Path(name) / "desk.sqlite") as read:
             names = [table.name for table in schema.metadata.sorted_tables if table.name not in _SKIPPED]
-            found = {name: read.execute(f"SELECT * FROM {name}").fetchall() for name in names}
+            found = {name: read.execute(f"SELECT {_columns(name)} FROM {name}").fetchall() for name in names}
         read.close()
     return found
 
@@ -249,10 +249,15 @@ def _began(template: _Template) -> int:
 def _write_customers(made: sqlite3.Connection, count: int) -> None:
     known = [known_customer(number) for number in range(customers_of(count))]
     made.execute("BEGIN")
-    made.executemany("INSERT INTO contact VALUES (?, '', 'vi', 1)", [(address,) for address in known])
+    _insert(made, "contact", [(address, "", "vi", 1) for address in known])
     made.execute("COMMIT")
 
 
 def _insert(made: sqlite3.Connection, name: str, rows: Sequence[tuple[Any, ...]]) -> None:
     if rows:
-        made.executemany(f"INSERT INTO {name} VALUES ({', '.join('?' * len(rows[0]))})", rows)
+        places = ", ".join("?" * len(rows[0]))
+        made.executemany(f"INSERT INTO {name} ({_columns(name)}) VALUES ({places})", rows)
+
+
+def _columns(name: str) -> str:
+    return ", ".join(f'"{column}"' for column in schema.metadata.tables[name].c.keys())  # noqa: SIM118 - not a dict

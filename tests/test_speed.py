@@ -30,11 +30,11 @@ from tests.flow.desk_under_test import DeskUnderTest
 from tests.flow.test_any_order import OPEN_CAPS
 from tests.store.test_store_writer import stopped
 
-KEEP, DECIDE, SEND = 5, 38, 8  # statements of one group: BEGIN, COMMIT and the reads before it included
+KEEP, DECIDE, SEND = 5, 39, 8  # statements of one group: BEGIN, COMMIT and the reads before it included
 LOOK = 3  # statements with which desk and sender each see that nothing waits
 FEW, MANY = 1_000, 20_000  # tickets
 ROUNDS = 8
-SMALL = {"ticket_number", "tally"}  # a row; a row for each minute of an hour
+SMALL = {"ticket_number", "tally", "desk_hold"}  # a row; a row for each minute of an hour; a row or none
 MOST_SYNCS = 0.3  # of one mail
 SLACK = 1.4  # processor time: what a busy machine may add to a ratio
 
