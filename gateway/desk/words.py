@@ -16,7 +16,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
-from itertools import chain
+from itertools import chain, pairwise
 
 _TONES = "\u0300\u0301\u0303\u0309\u0323"
 _LETTERS = str.maketrans({"đ": "d", "ð": "d", "ł": "l", "ø": "o", "ı": "i"})
@@ -95,12 +95,19 @@ class _Phrase:
     bare: tuple[str, ...]
     exact: bool
     prefix: bool
-    key: int = 0  # the word it is looked up by: the one that fewest phrases have
+    key: int = 0  # the word, or the first of the two words, it is looked up by: what fewest phrases have
 
     @property
     def whole(self) -> int:
         """How many of its words must be there as they are."""
         return len(self.strict) - self.prefix
+
+    @property
+    def pairs(self) -> list[tuple[str, str]]:
+        """The bare forms of each two words in a row that must be there as they are."""
+        if any(forms(strict)[1] != bare for strict, bare in zip(self.strict, self.bare, strict=True)):
+            return []  # what is asked of a text could not be told from its strict forms
+        return list(pairwise(self.bare[: self.whole]))
 
 
 class Lexicon:
@@ -115,6 +122,7 @@ class Lexicon:
         self._sealed = True
         self._strict_keys: dict[str, list[_Phrase]] = {}
         self._bare_keys: dict[str, list[_Phrase]] = {}  # of phrases with accents
+        self._pairs: dict[tuple[str, str], list[_Phrase]] = {}  # phrases of two words or more
         self._rare_chars: dict[str, list[tuple[str, int]]] = {}
 
     def add(self, phrase: str, exact: bool = False) -> int:
@@ -147,8 +155,13 @@ class Lexicon:
         """Builds the look-ups; done by itself before the first search."""
         self._lengths = tuple(sorted({len(head) for head in self._prefixes}))
         often = Counter(word for phrase in self._phrases for word in phrase.bare)
-        self._strict_keys, self._bare_keys, self._rare_chars = {}, {}, {}
+        often_pairs = Counter(pair for phrase in self._phrases for pair in phrase.pairs)
+        self._strict_keys, self._bare_keys, self._pairs, self._rare_chars = {}, {}, {}, {}
         for phrase in self._phrases:
+            if pairs := phrase.pairs:
+                key = min(range(len(pairs)), key=lambda place: often_pairs[pairs[place]])
+                self._pairs.setdefault(pairs[key], []).append(replace(phrase, key=key))
+                continue
             ranks = [(often[word], -len(word), place) for place, word in enumerate(phrase.bare[: phrase.whole])]
             key = min(ranks)[2]
             keyed = replace(phrase, key=key)
@@ -178,9 +191,11 @@ class Lexicon:
             self._find_unspaced(_joined(text if early else normal(text)), hits)
         if self._prefixes:
             self._find_prefixes(present, hits)
-        left = self._candidates(present, language not in ("en", "zh"), hits)
+        running = list(chain.from_iterable(map(table.__getitem__, pieces)))
+        bare_too = language not in ("en", "zh")
+        left = self._candidates(present, bare_too, hits) + self._paired(running, present, bare_too)
         if left:
-            writing = _Writing(list(chain.from_iterable(map(table.__getitem__, pieces))), left)
+            writing = _Writing(running, left)
             hits.update(phrase.number for phrase in left if writing.has(phrase))
         return frozenset(hits)
 
@@ -207,6 +222,16 @@ class Lexicon:
                 if phrase.number not in hits and _possible(phrase, present, bare_too):
                     left[phrase.number] = phrase
         return list(left.values())
+
+
+    def _paired(self, running: list[str], present: set[str], bare_too: bool) -> list[_Phrase]:
+        """The phrases that have two words in a row which stand so in the text, whatever their accents."""
+        if not self._pairs:
+            return []
+        bare = {word: forms(word)[1] for word in present if word != "\n"}
+        line = [bare[word] for word in running if word != "\n"]
+        near = self._pairs.keys() & set(pairwise(line))
+        return [phrase for pair in near for phrase in self._pairs[pair] if _possible(phrase, present, bare_too)]
 
 
 def _joined(text: str) -> str:
