@@ -18,6 +18,8 @@ SHOWN = 80  # characters of a value in a reason
 WHY = 400  # characters of a whole reason
 
 Complain = Callable[[Path, str], None]
+Sign = tuple[str, str, int]
+"""("words" or "patterns", name of a text of the mail, number of what is found in it)."""
 
 
 @dataclass
@@ -84,6 +86,10 @@ class Test(ABC):
     def why(self, seen: Seen) -> str:
         """Why it holds or does not, with the value seen; at most a few hundred characters."""
 
+    def signs(self) -> frozenset[Sign] | None:
+        """Of which the mail has at least one wherever this holds; None where it may hold without any."""
+        return None
+
 
 class Always(Test):
     def holds(self, seen: Seen) -> bool:  # noqa: ARG002 - every condition is asked the same way
@@ -100,6 +106,10 @@ class All(Test):
     def holds(self, seen: Seen) -> bool:
         return all(test.holds(seen) for test in self.tests)
 
+    def signs(self) -> frozenset[Sign] | None:
+        known = [signs for test in self.tests if (signs := test.signs()) is not None]
+        return min(known, key=len, default=None)
+
     def why(self, seen: Seen) -> str:
         failed = next((test for test in self.tests if not test.holds(seen)), None)
         return failed.why(seen) if failed else " and ".join(test.why(seen) for test in self.tests)[:WHY]
@@ -114,6 +124,10 @@ class AnyOf(Test):
             if test.holds(seen):
                 return True
         return False
+
+    def signs(self) -> frozenset[Sign] | None:
+        signs = [test.signs() for test in self.tests]
+        return None if None in signs else frozenset[Sign]().union(*(each for each in signs if each is not None))
 
     def why(self, seen: Seen) -> str:
         held = next((test for test in self.tests if test.holds(seen)), None)
@@ -140,6 +154,9 @@ class WordsIn(Test):
     def holds(self, seen: Seen) -> bool:
         return not self.numbers.isdisjoint(seen.words[self.name])
 
+    def signs(self) -> frozenset[Sign]:
+        return frozenset(("words", self.name, number) for number in self.numbers)
+
     def why(self, seen: Seen) -> str:
         hits = [self.phrases[number] for number in self.phrases if number in seen.words[self.name]]
         if hits:
@@ -155,6 +172,9 @@ class PatternIn(Test):
 
     def holds(self, seen: Seen) -> bool:
         return not self.numbers.isdisjoint(seen.patterns[self.name])
+
+    def signs(self) -> frozenset[Sign]:
+        return frozenset(("patterns", self.name, number) for number in self.numbers)
 
     def why(self, seen: Seen) -> str:
         hits = [self.patterns[number] for number in self.patterns if number in seen.patterns[self.name]]

@@ -130,7 +130,8 @@ class _Run:
             self.fields["department"], self.set_by["department"] = ticket.department, TICKET
 
     def decide(self) -> None:
-        for rule in self.rulebook.rules:
+        tracing = self.trace is not None  # then each rule has its reason
+        for rule in self.rulebook.rules if tracing else self.rulebook.index.worth_trying(self.seen):
             if rule.last:
                 self._close(rule)
             elif self.stopped_by:

@@ -13,6 +13,7 @@ from functools import cached_property
 from gateway.desk.conditions import Compiler, Test, Texts
 from gateway.desk.departments import NORMAL, Agent, Department, departments_of, doors_of
 from gateway.desk.rule_files import MAIN_FILE, Part, RulebookErrors, RuleFiles, digest_of, place_of, read_files
+from gateway.desk.rule_index import RuleIndex
 from gateway.desk.rule_models import Effect, Rule
 from gateway.model import address_key
 from gateway.strictyaml import did_you_mean, quoted
@@ -79,6 +80,10 @@ class Rulebook:
     def all_addresses(self) -> frozenset[str]:
         """Our own addresses, departments' and general, lower case."""
         return self._ours
+
+    @cached_property
+    def index(self) -> RuleIndex:
+        return RuleIndex(self.rules)
 
     @cached_property
     def _ours(self) -> frozenset[str]:

@@ -223,12 +223,11 @@ class Lexicon:
                     left[phrase.number] = phrase
         return list(left.values())
 
-
     def _paired(self, running: list[str], present: set[str], bare_too: bool) -> list[_Phrase]:
         """The phrases that have two words in a row which stand so in the text, whatever their accents."""
         if not self._pairs:
             return []
-        bare = {word: forms(word)[1] for word in present if word != "\n"}
+        bare = {word: word if word.isascii() else forms(word)[1] for word in present}
         line = [bare[word] for word in running if word != "\n"]
         near = self._pairs.keys() & set(pairwise(line))
         return [phrase for pair in near for phrase in self._pairs[pair] if _possible(phrase, present, bare_too)]

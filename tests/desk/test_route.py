@@ -257,6 +257,19 @@ def test_many_patterns_answer_like_each_alone() -> None:
         assert [f"p{i}" in tags for i in range(len(patterns))] == alone
 
 
+def test_only_rules_that_may_hold_are_tried() -> None:
+    """What the index leaves out would not have held: with reasons, for which each rule is tried, all is the same."""
+    conditions = [condition if condition[0] == "{" else f"{{{condition}}}" for condition, _, _ in CONDITIONS]
+    pairs = [*zip(conditions, conditions[7:], strict=False), *zip(conditions, conditions[3:], strict=False)]
+    conditions += [f"{{{word}: [{one}, {two}]}}" for one, two in pairs for word in ("any", "all")]
+    conditions += [f"{{not: {one}}}" for one in conditions]
+    rules = "\n".join(f"  - {{name: R{n}, when: {one}, then: {{tags: [t{n}]}}}}" for n, one in enumerate(conditions))
+    together = book(rules)
+    for _, mail, _ in CONDITIONS:
+        routed = route(together, reading(**mail), Envelope(), "", "new")  # type: ignore[arg-type]  # a table of fields
+        assert [one.name for one in routed.trace if one.held] == [rule["rule"] for rule in routed.fired]  # type: ignore[index,union-attr,call-overload]
+
+
 # --- the example rulebook ---
 
 EXAMPLES = [

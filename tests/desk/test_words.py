@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.desk.words import Lexicon
+from gateway.desk.words import Lexicon, _Phrase
 
 
 def holds(phrase: str, text: str, language: str = "", exact: bool = False) -> bool:
@@ -125,6 +125,30 @@ def test_phrases_do_not_disturb_each_other(phrases: list[str], words: list[str])
     numbers = {phrase: lexicon.add(phrase) for phrase in phrases}
     found = lexicon.found(text)
     assert {phrase: number in found for phrase, number in numbers.items()} == {p: holds(p, text) for p in phrases}
+
+
+MIXED = SYLLABLES | st.sampled_from(["huy", "don", "hang", "hoa", "khieu", "DON", "ok!", ".", "\n", "hủ", "đơn,", "40"])
+
+
+@given(
+    st.lists(st.tuples(PHRASES, st.sampled_from(["", "*"]), st.booleans()), min_size=1, max_size=12),
+    st.lists(MIXED, max_size=25),
+    st.sampled_from(["", "vi", "en"]),
+)
+def test_looking_for_two_words_in_a_row_loses_nothing(
+    phrases: list[tuple[str, str, bool]], words: list[str], language: str
+) -> None:
+    """A phrase is looked up by two of its words; that is quick, and changes no answer."""
+    text = " ".join(words)
+    found = []
+    for pairs in (_Phrase.pairs, property(lambda _: [])):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(_Phrase, "pairs", pairs)
+            lexicon = Lexicon()
+            for phrase, end, exact in phrases:
+                lexicon.add(phrase + end, exact)
+            found.append(lexicon.found(text, language))
+    assert found[0] == found[1]
 
 
 @given(st.text(max_size=300))
