@@ -31,7 +31,6 @@ from gateway.flow.alarm_book import lasting, read_book
 from gateway.flow.alarms import Alarms, Ways
 from gateway.flow.loops import Loops, Troubles
 from gateway.flow.pace import Pace
-from gateway.flow.pieces import InLoop
 from gateway.flow.receive import Desk, Tools
 from gateway.flow.send import Sending, Unmarked
 from gateway.flow.signs import MailboxSigns, RelaySign
@@ -74,7 +73,6 @@ class Daemon:
                 at_work.note,
                 at_work.left,
                 self._troubles.note,
-                InLoop(asyncio.get_running_loop()),
             )
         )
         self._loops = Loops(self._broken, self._troubles)
