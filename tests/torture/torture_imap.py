@@ -6,6 +6,7 @@ runs them; one alone with
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +16,7 @@ import pytest
 
 from tests.edge.test_imap_wire import cut_at
 from tests.faults.backlog import count, fill, first_import, oldest_first
-from tests.faults.running import Gateway, eventually
+from tests.faults.running import Gateway, desk_in, eventually, letter
 from tests.servers.dovecot import Dovecot
 from tests.torture.progress import Progress
 
@@ -67,3 +68,46 @@ def test_a_cut_at_each_octet(batch: int, capsys: pytest.CaptureFixture[str]) -> 
         if octet % 100 == 0:
             progress.tell(f"{octet} of {total}")
     progress.result(f"{total} octets")
+
+
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("seed", [1, 2])
+def test_mail_comes_while_both_ends_are_killed(
+    tmp_path: Path, dovecot: Callable[..., Dovecot], capsys: pytest.CaptureFixture[str], seed: int
+) -> None:
+    """Rows 31 and 39: the daemon killed 40 times, Dovecot 10 times, under 600 mails, each of which is moved when it is
+    kept. Every mail is one ticket, and none is left behind."""
+    progress = Progress(capsys, f"IMAP kills, seed {seed}")
+    chance, server = random.Random(seed), dovecot()
+    user = server.fresh_user()
+    box = f"name: box, host: localhost, port: {server.imap_port}, tls: none, user: {user}, password: secret"
+    more = f"imap: [{{{box}, address: help@desk.example, poll: 1s, after: move, reconcile: 2s}}]"
+    gateway = desk_in(tmp_path / "desk", more=more)
+    try:
+        gateway.start()
+        for turn in range(50):
+            server.append(user, *(letter(f"{turn}-{number}") for number in range(12)))
+            time.sleep(chance.uniform(0, 1.5))
+            if turn % 5 == 4:
+                server.kill()
+                time.sleep(chance.uniform(0, 0.5))
+                server.start()
+            else:
+                gateway.kill()
+                gateway.start()
+            progress.tell(f"turn {turn}")
+        eventually(lambda: count(gateway, "SELECT count(*) FROM ticket") == 600, "a ticket for each", 300)
+        eventually(lambda: not server.messages(user), "all are moved", 60)
+        gateway.settle(120)
+        assert len(server.messages(user, "Archive")) == 600
+        assert count(gateway, "SELECT count(DISTINCT subject) FROM ticket") == 600
+        assert count(gateway, "SELECT count(*) FROM outbox WHERE kind = 'acknowledgement'") == 600 - quiet(gateway)
+        assert gateway.sound()
+        progress.result(f"{gateway.kills} kills of the daemon, 10 of Dovecot, 600 tickets")
+    finally:
+        gateway.close()
+
+
+def quiet(gateway: Gateway) -> int:
+    """Mails that were there at the first contact: nobody acknowledges them."""
+    return count(gateway, "SELECT count(*) FROM intake WHERE quiet")
