@@ -153,7 +153,7 @@ class Desk:
     def _read_here(self, intake: Intake) -> Message:
         limits = self._tools.current().fixed.limits
         try:
-            return read_message(intake.raw, limits)
+            return read_message(intake.raw, limits, scanned=True)
         except Unreadable as error:
             return read_minimal(intake.raw, limits, str(error))
 

@@ -40,12 +40,13 @@ class Unreadable(Exception):
     """The message is over a limit or breaks the parser; `read_minimal` reads it. The text is the reason."""
 
 
-def read_message(raw: bytes, limits: ReadLimits) -> Message:
+def read_message(raw: bytes, limits: ReadLimits, *, scanned: bool = False) -> Message:
     """Read one RFC 5322 message. Every string is safe to store; text and html hold at most `limits.text` octets.
+    `scanned`: it is known to be within the limits.
 
     Raises `Unreadable` and nothing else (but MemoryError): over a limit, or a fault in a parser.
     """
-    over = scan(raw, limits).over
+    over = "" if scanned else scan(raw, limits).over
     if over:
         raise Unreadable(over)
     try:

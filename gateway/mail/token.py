@@ -46,6 +46,7 @@ _STAFF_ANYWHERE = re.compile(
 )
 
 
+@lru_cache(maxsize=16)  # each signature of a group of mails asks for the same
 def day_of(instant: datetime) -> int:
     """Days since 2020-01-01 UTC of an aware instant."""
     return instant.astimezone(UTC).toordinal() - _EPOCH
