@@ -47,8 +47,12 @@ _CHANGING = re.compile(
 Rows = dict[str, list[tuple[Any, ...]]]
 
 
+class NoRoom(Exception):
+    """The disk is too small for a prepared database and the copy that is worked on."""
+
+
 def tickets(count: int, told: Callable[[str], None] = lambda _: None) -> Path:
-    """A state folder with a database of so many tickets; made when this schema has none yet. OSError without room."""
+    """A state folder with a database of so many tickets; made when this schema has none yet. NoRoom on a small disk."""
     folder = KEPT_AT / f"{count}-{_version()}"
     if folder.is_dir():
         return folder

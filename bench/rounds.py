@@ -13,7 +13,7 @@ from bench.desk import BenchDesk, desk_at
 from bench.floors import measured_floor, parsed_alone
 from bench.letters import Acknowledged, Writer, customers_of
 from bench.measure import Bench, Figures, measure
-from bench.prepare import tickets
+from bench.prepare import NoRoom, tickets
 from bench.records import Job
 
 Found = dict[str, Figures]  # by the name of the case
@@ -52,9 +52,16 @@ class Rounds:
             for home in HOMES:
                 cases = [case for case in self.plan.cases if case.home == home.name and (number == 1 or not case.mails)]
                 if cases:
-                    found |= self._at(home, cases)
+                    found |= self._where_there_is_room(home, cases)
             self.found.append(found)
         return self.found
+
+    def _where_there_is_room(self, home: Home, cases: Sequence[Case]) -> Found:
+        try:
+            return self._at(home, cases)
+        except NoRoom as error:
+            self.plan.told(f"left out: {', '.join(case.name for case in cases)}: {error}")
+            return {}
 
     def _at(self, home: Home, cases: Sequence[Case]) -> Found:
         if cases[0].kind is Kind.MAILBOX:
