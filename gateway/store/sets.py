@@ -5,6 +5,7 @@ Here are the few forms in which SQLite and PostgreSQL differ, and look-ups by ma
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from itertools import islice
@@ -122,18 +123,23 @@ def execute_many(connection: Connection, statement: Any, rows: Sequence[Mapping[
     names = tuple(rows[0])
     key = (connection.dialect.name, statement, names)
     many = _known.get(key) or _known.setdefault(key, _Many(statement, names, connection.dialect))
-    connection.exec_driver_sql(many.sql, many.parameters(rows))
+    connection.exec_driver_sql(many.sql, many.arrays(rows) if many.at_once else many.parameters(rows))
 
 
 _known: dict[tuple[str, Any, tuple[str, ...]], _Many] = {}
 
 
 class _Many:
-    """A statement in the words of the driver, and how the values of its parameters are made."""
+    """A statement in the words of the driver, and how the values of its parameters are made.
+
+    `at_once`: PostgreSQL is given all rows as one array for each parameter, in one statement.
+    """
 
     def __init__(self, statement: Any, names: Sequence[str], dialect: Dialect) -> None:
-        compiled = statement.compile(dialect=dialect, column_keys=list(names))
-        self.sql = str(compiled)
+        compiled = statement.compile(dialect=dialect, column_keys=list(names), for_executemany=True)
+        arrays = _over_arrays(compiled, dialect) if dialect.name == "postgresql" else ""
+        self.at_once = bool(arrays)
+        self.sql = arrays or str(compiled)
         self._names: list[str] | None = None if compiled.positional else list(compiled.params)
         self._columns: list[tuple[str, Callable[[Any], Any] | None]] = []
         self._constants: dict[str, Any] = {}
@@ -146,6 +152,14 @@ class _Many:
 
     def parameters(self, rows: Sequence[Mapping[str, Any]]) -> list[Any]:
         """One tuple for each row, or a dictionary where the driver knows parameters by name."""
+        lines = list(zip(*self._values(rows), strict=True))
+        return lines if self._names is None else [dict(zip(self._names, line, strict=True)) for line in lines]
+
+    def arrays(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
+        """The values of each parameter."""
+        return {name: values for (name, _), values in zip(self._columns, self._values(rows), strict=True)}
+
+    def _values(self, rows: Sequence[Mapping[str, Any]]) -> list[list[Any]]:
         columns = []
         for name, process in self._columns:
             if name in self._constants:
@@ -154,5 +168,32 @@ class _Many:
                 columns.append([row[name] for row in rows])
             else:
                 columns.append([process(row[name]) for row in rows])
-        lines = list(zip(*columns, strict=True))
-        return lines if self._names is None else [dict(zip(self._names, line, strict=True)) for line in lines]
+        return columns
+
+
+_PARAMETER = re.compile(r"%\((\w+)\)s(?:::[A-Z]+)?")
+_INSERT = re.compile(r"(INSERT INTO \w+ \([^)]*\)) VALUES \((.*)\)( ON CONFLICT DO NOTHING)?", re.DOTALL)
+_UPDATE = re.compile(r"(UPDATE \w+ SET .*?)( WHERE .*)", re.DOTALL)
+
+
+def _over_arrays(compiled: Any, dialect: Dialect) -> str:
+    """The same statement for all rows at once; "" where that is not to be had. An upsert is none: rows that meet each
+    other must come one after the other. An UPDATE is one because no two rows of ours name the same."""
+    sql = str(compiled)
+    kinds = {name: compiled.binds[name].type for name in compiled.params}
+    if not kinds or "DO UPDATE" in sql or any(isinstance(kind, sa.types.NullType) for kind in kinds.values()):
+        return ""
+    lists = ", ".join(f"%({name})s::{kind.compile(dialect=dialect)}[]" for name, kind in kinds.items())
+    columns = ", ".join(f'"{name}"' for name in kinds)
+    rows = f"unnest({lists}) AS each_row ({columns})"
+    if found := _INSERT.fullmatch(sql):
+        into, values, rest = found.groups()
+        return f"{into} SELECT {_of_each(values)} FROM {rows}{rest or ''}"  # noqa: S608 - our own statement, compiled
+    found = _UPDATE.fullmatch(sql)
+    if found is None or " FROM " in found[1] or "RETURNING" in sql:
+        return ""
+    return f"{_of_each(found[1])} FROM {rows}{_of_each(found[2])}"
+
+
+def _of_each(sql: str) -> str:
+    return _PARAMETER.sub(lambda name: f'each_row."{name[1]}"', sql)
