@@ -83,7 +83,7 @@ def show(console: Console, rounds: Sequence[Found], machine: Mapping[str, str]) 
 
 def _empty(title: str) -> Table:
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, title_style="bold")
-    table.add_column("figure", width=54)
+    table.add_column("figure", width=58)
     table.add_column("target", justify="right", width=14)
     table.add_column("measured", justify="right", width=16)
     table.add_column("", width=11)

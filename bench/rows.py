@@ -74,6 +74,12 @@ GROUPS: dict[str, tuple[Row, ...]] = {
         _ratio("20 connections, share of the floor", "text-c20", "floor-c20", "rate", at_least(0.25)),
         _row("processor time a mail, 20 connections", "µs", "text-c20", "cpu_us", at_most(1_100)),
         _ratio("… times the floor's", "text-c20", "floor-c20", "cpu_us"),
+        Row(
+            "… times the floor's with one parse of the standard library",
+            "x",
+            ("text-c20", "floor-c20", "parse-text"),
+            lambda mail, floor, parse: mail["cpu_us"] / (floor["cpu_us"] + parse["stdlib_us"]),
+        ),
         _row("syncs a mail, 1 connection", "", "text-c1", "syncs"),
         _row("syncs a mail, 20 connections", "", "text-c20", "syncs", at_most(0.3)),
         _row("SQL statements a mail, 1 connection", "", "statements-c1", "statements"),
