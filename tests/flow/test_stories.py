@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ def url(request: pytest.FixtureRequest) -> Iterator[str]:
 def test_story(name: str, story: dict[str, Any], tmp_path: Path, url: str) -> None:
     player = Player(story, tmp_path, url)
     try:
-        player.play(story["steps"])
+        player.play(deepcopy(story["steps"]))  # the player takes what it reads out of them
     finally:
         player.desk.close()
 
