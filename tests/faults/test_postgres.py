@@ -13,6 +13,7 @@ from click.testing import CliRunner
 from gateway.cli import main
 from tests.faults.postgres_loop import CrashLoop, Plan
 from tests.faults.running import Gateway, NotKept, desk_in, eventually, letter, places
+from tests.servers.dovecot import Dovecot
 from tests.servers.faulty_relay import FaultyRelay
 from tests.servers.postgres import PASSWORD, USER, Postgres
 
@@ -122,3 +123,37 @@ def test_a_daemon_that_stands_still_sends_nothing_twice(tmp_path: Path, postgres
             one.close()
             two.close()
             postgres.drop(name)
+
+
+def test_a_mailbox_is_polled_by_one_and_by_the_other_after_it(
+    tmp_path: Path, postgres: Postgres, shared_dovecot: Dovecot
+) -> None:
+    """Nobody says so to them: the lock goes with the session of the one that was killed."""
+    name, user = postgres.create(), shared_dovecot.fresh_user()
+    box = {
+        **{"name": "support", "address": "help@desk.example", "host": "localhost", "port": shared_dovecot.imap_port},
+        **{"tls": "none", "user": user, "password": "secret", "poll": "1s", "idle": False, "reconcile": "1s"},
+    }
+    more = f"database_url: {postgres.url(name)}\nimap: {json.dumps([box])}"
+    one, two = (desk_in(tmp_path / part, more=more) for part in ("one", "two"))
+    count = "SELECT count(*) FROM intake WHERE state = 'done'"
+    try:
+        one.start()
+        shared_dovecot.append(user, *(letter(n) for n in range(3)))
+        eventually(lambda: postgres.rows(name, count) == [(3,)], "it polls")
+        two.start()
+        eventually(lambda: "another daemon polls it" in two.log(), "the other stands by")
+        assert two.health()[0] == 200
+        shared_dovecot.append(user, letter(3))
+        eventually(lambda: postgres.rows(name, count) == [(4,)], "the first goes on")
+        assert "source=imap" not in two.log()
+        one.kill()
+        shared_dovecot.append(user, letter(4))
+        eventually(lambda: postgres.rows(name, "SELECT count(*) FROM intake") == [(5,)], "the other has taken over")
+        eventually(lambda: "source=imap" in two.log(), "it was the other")
+        assert postgres.rows(name, "SELECT outcome, count(*) FROM imap_ledger GROUP BY 1") == [("kept", 5)]
+        assert two.stop() == 0
+    finally:
+        one.close()
+        two.close()
+        postgres.drop(name)
