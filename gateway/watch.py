@@ -95,7 +95,7 @@ class Watch:
             rules=self._parts.rules.trouble,
             desk_still=still - self._seen.desk.ordinary.beat,
             large_still=still - self._seen.desk.apart.beat,
-            parts=self._seen.loops.troubles(),
+            parts=(*self._seen.loops.troubles(), *self._templates()),
             relay_down=self._seen.relay.age(relay.lasts if relay else None),
             relay=relay.why if relay else "",
             certificates=tuple(self._seen.certificates()),
@@ -104,6 +104,11 @@ class Watch:
             command=self._seen.command_failed(),
             mailboxes=self._seen.boxes.read(proofs),
         )
+
+    def _templates(self) -> list[tuple[str, str]]:
+        """Those that have failed since they were loaded; they will again, until somebody corrects and reloads them."""
+        failed = self._parts.rules.current().failed
+        return [(f"template of {kind}", f"{why}; other words were sent") for kind, why in sorted(failed.copy().items())]
 
     def _age(self, since: datetime | None, now: datetime) -> float:
         """In true seconds, however fast the desk's clock runs."""

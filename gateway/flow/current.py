@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 
@@ -41,6 +41,7 @@ class Current:
     templates: Templates
     rule_files: Mapping[str, str]
     template_files: Mapping[str, str]
+    failed: dict[str, str] = field(default_factory=dict, compare=False)  # kinds of notice whose template has failed
 
     @cached_property
     def desk_context(self) -> DeskContext:

@@ -59,6 +59,7 @@ def _content(notice: Notice, current: Current) -> Content:
     rendered = current.templates.render(notice.kind, notice.language, notice.department, notice.values)
     if rendered.trouble:
         log.template_trouble(notice.kind, notice.language, rendered.trouble)
+        current.failed[notice.kind] = rendered.trouble
     return content(rendered.text, rendered.html, notice.attachments)
 
 

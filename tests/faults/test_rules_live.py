@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -131,3 +132,46 @@ def test_a_fault_of_our_own_checking_does_not_stop_the_mail(gateway: Gateway) ->
     refused = gateway.command("reload", status=1).stderr.decode("utf-8", "replace")
     assert "the rules in force stay" in refused
     assert "From: Help" in acknowledgement(gateway, 1)
+
+
+def test_a_half_written_file_and_a_template_that_raises(gateway: Gateway) -> None:
+    """Neither a file that stays half nor one that is being written while it is read takes effect; a template that fails
+    at one ticket is tried, and the built-in words go out."""
+    gateway.start()
+    assert gateway.process is not None
+    before = gateway.health()[1]["rulebook"]
+    file = gateway.root / "rules" / "rulebook.yaml"
+    file.write_text(OTHER_RULES[: OTHER_RULES.index("everything")], "utf-8")
+    gateway.process.send_signal(signal.SIGHUP)
+    eventually(lambda: gateway.health()[0] == 503, "half a file is refused")
+    assert gateway.health()[1]["rulebook"] == before
+    assert "From: Help" in acknowledgement(gateway, 1)
+
+    lines = OTHER_RULES.splitlines(keepends=True)
+    with file.open("w", encoding="utf-8") as slowly:
+        gateway.process.send_signal(signal.SIGHUP)
+        for line in lines:  # at many of these moments it would be good by itself
+            slowly.write(line)
+            slowly.flush()
+            assert gateway.health()[1]["rulebook"] == before
+            time.sleep(0.1)
+    eventually(lambda: gateway.health()[1]["rulebook"] != before, "the whole file is live")
+    assert "From: Other" in acknowledgement(gateway, 2)
+    assert gateway.log().count("event=rules_loaded") == 2
+    assert gateway.health()[0] == 200
+
+    # a template that passes every check and fails at one ticket
+    write(gateway, template="{% if tag == '[FLT-4]' %}{{ 1 / 0 }}{% endif %}OUR OWN WORDS {{ tag }}\n")
+    gateway.command("reload")
+    assert "OUR OWN WORDS [FLT-3]" in acknowledgement(gateway, 3)
+    assert gateway.health()[0] == 200
+    mail = acknowledgement(gateway, 4)
+    assert "OUR OWN WORDS" not in mail
+    assert "[FLT-4]" in mail
+    assert "event=template_trouble" in gateway.log()
+    place = "acknowledgement.en.txt.j2:1: division by zero"
+    assert any(place in reason for reason in gateway.health()[1]["reasons"])
+    assert len(gateway.tickets()) == 4
+    write(gateway, template=GOOD_TEMPLATE)
+    gateway.command("reload")
+    assert gateway.health()[0] == 200
