@@ -50,14 +50,15 @@ class Life:
 
 
 def live(folder: Path, mails: int) -> Life:
-    """A daemon from its first start to its end, with mail in and out, large mail, answers and replies."""
+    """A daemon from its first start to its end, with mail in and out, large mail, answers and replies; the log is
+    brought into the database, and begun anew, many times."""
     relay = FaultyRelay()
     with relay:
         gateway = desk_in(folder / "desk", relay=relay.port)
         power = Power(gateway.root, folder / "power")
         load = Load(gateway, relay, range(1, mails, 5), range(0, mails, 3))
         try:
-            gateway.start(environ=power.environ)
+            gateway.start(environ=power.environ, program=("-m", "tests.faults.small_log"))
             with load.running():
                 for number in range(mails):
                     load.release(number)

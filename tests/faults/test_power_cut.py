@@ -38,3 +38,16 @@ def test_a_disk_that_lies_is_found_out(life: Life, tmp_path: Path, names: str) -
     """What the test above stands on: without these syncs it would fail."""
     moments = disks(without_syncs(life, names), tmp_path / "disk", [Cut.ALL_LOST], random.Random(3), 0.05)
     assert any(faults_of(tmp_path / "disk" / "state", told) for _, told in moments)
+
+
+def test_the_log_was_begun_anew_in_between(life: Life) -> None:
+    """Of this the first test is to know: a commit while the log's older part goes into the database."""
+    inodes, rounds, syncs = dict[int, str](), 0, 0
+    for record in life.records:
+        if record.kind == "C" and record.names[0].endswith(("-wal", ".sqlite")):
+            inodes[record.inode] = record.names[0]
+        name = inodes.get(record.inode, "")
+        rounds += record.kind == "W" and name.endswith("-wal") and record.at == 0
+        syncs += record.kind == "e" and name.endswith(".sqlite")
+    assert rounds > 3
+    assert syncs > 3
