@@ -91,7 +91,7 @@ def _say(options: argparse.Namespace, found: list[Found], here: dict[str, str]) 
     elif options.markdown:
         print(markdown(found, here), short(found, here), sep="\n\n")
     else:
-        show(Console(width=None if sys.stdout.isatty() else 110), found, here)
+        show(Console(width=None if sys.stdout.isatty() else 116), found, here)
 
 
 if __name__ == "__main__":
