@@ -26,6 +26,7 @@ from gateway.store.sets import or_nothing, upsert
 
 FILE_FROM = 128 * 1024
 _LEVEL = 1
+_WORTH = 0.7  # attachments are squeezed already: of their base64 a quarter could be saved, for 26 ms of CPU a MB
 _SMALL, _SMALL_WINDOW, _SMALL_TABLES = 16 * 1024, 13, 7  # 13: a window of 8 KiB
 
 
@@ -148,6 +149,10 @@ def damaged_files(connection: Connection, blobs: Blobs) -> list[str]:
 
 
 def _squeezed(raw: bytes) -> bytes:
+    if len(raw) > FILE_FROM:
+        middle = raw[len(raw) // 2 : len(raw) // 2 + _SMALL]
+        if len(zlib.compress(middle, _LEVEL)) > len(middle) * _WORTH:
+            return raw
     if len(raw) > _SMALL:
         return zlib.compress(raw, _LEVEL)
     small = zlib.compressobj(_LEVEL, zlib.DEFLATED, _SMALL_WINDOW, _SMALL_TABLES)

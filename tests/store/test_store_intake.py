@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 from dataclasses import replace
 from datetime import timedelta
@@ -203,3 +204,16 @@ def test_a_claim_that_fails_holds_nothing(tmp_path: Path, monkeypatch: pytest.Mo
             store.claim(10)
         monkeypatch.undo()
         assert [intake.id for intake in store.claim(10)] == [good, bad]
+
+
+@pytest.mark.sqlite
+def test_large_octets_are_squeezed_where_it_is_worth_it(tmp_path: Path) -> None:
+    attached = base64.encodebytes(os.urandom(FILE_FROM))
+    text = b"line of text\r\n" * (FILE_FROM // 10)
+    with opened(tmp_path) as store:
+        for raw in (attached, text):
+            store.accept(replace(mail(), raw=raw)).result(10)
+        assert [intake.raw for intake in store.claim(10)] == [attached, text]
+    sizes = sorted(path.stat().st_size for path in (tmp_path / "blobs").rglob("*") if path.is_file())
+    assert sizes[0] < len(text) / 10
+    assert sizes[1] == len(attached)
