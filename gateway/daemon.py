@@ -25,6 +25,7 @@ from gateway.edge.control import ControlServer
 from gateway.edge.files import JsonFile
 from gateway.edge.http import HttpServer, build_app
 from gateway.edge.imap_in import ImapPoller
+from gateway.edge.memory import give_back
 from gateway.edge.smtp_in import SmtpListener
 from gateway.edge.spare import SpareDescriptor
 from gateway.flow.alarm_book import lasting, read_book
@@ -384,6 +385,7 @@ def _look_at(where: str, task: asyncio.Future[Any]) -> None:
 
 def run(settings: Settings, log_trouble: Callable[[], str] = str) -> int:
     """Runs until told to stop. `log_trouble`: why log lines do not get out, or ""."""
+    give_back()
 
     async def main() -> int:
         return await Daemon(settings, log_trouble).run()

@@ -16,6 +16,7 @@ from dataclasses import asdict
 from pathlib import Path
 from threading import Lock
 
+from gateway.edge.memory import IN_CHILD
 from gateway.model import Message
 from gateway.options import ReadLimits
 
@@ -106,6 +107,7 @@ class ReadingChild:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
                 env={
+                    **IN_CHILD,
                     "PYTHONPATH": root,
                     "PYTHONUTF8": "1",
                     "LC_ALL": "C.UTF-8",

@@ -193,7 +193,10 @@ class MailConversation(LoginConversation):
             await self._say("554 5.4.6 too many hops")
             return
         self.set_deadline(self.loop.time() + COMMIT_WAIT)
-        reply = await self._commit(self._received(content))
+        received = self._received(content)
+        content.release()
+        reader.forget()  # `received` has a copy
+        reply = await self._commit(received)
         if reply.startswith("2"):
             self.forget_errors()
         await self.push(reply)

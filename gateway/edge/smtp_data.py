@@ -64,6 +64,10 @@ class DataReader:
         """The message; every line ends with CR LF. Only when `done` and there is no fault."""
         return memoryview(self._content)[2:]
 
+    def forget(self) -> None:
+        """Gives the memory of the content back; every view of it has been released."""
+        self._content = bytearray()
+
     def feed(self, chunk: bytes) -> None:
         """Cost is linear in the chunk, whatever it holds."""
         self.received += len(chunk)

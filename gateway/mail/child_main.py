@@ -47,6 +47,7 @@ def main(arguments: list[str]) -> int:
             _send(sink, b"F", b"out of memory")
             return 1
         _send(sink, b"K", answer)
+        raw = answer = b""  # not to be held while the next one is waited for
 
 
 def _read(raw: bytes, limits: ReadLimits) -> Message:
