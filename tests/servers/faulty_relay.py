@@ -103,6 +103,7 @@ class FaultyRelay:
                 client, _ = self._server.accept()
             except OSError:
                 return
+            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self.connections += 1
             self._open.append(client)
             threading.Thread(target=self._talk, args=(client,), daemon=True).start()
