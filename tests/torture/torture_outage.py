@@ -115,7 +115,8 @@ def _drain(gateway: Gateway, port: int, queued: int, progress: Progress) -> None
         ended = time.monotonic()
         progress.result(
             f"{len(relay.taken)} mails out {ended - began:.0f} s after it was back, "
-            f"the first after {found - began:.0f} s, then {len(relay.taken) / (ended - found):.0f} a second; {memory(gateway)} MiB"
+            f"the first after {found - began:.0f} s, "
+            f"then {len(relay.taken) / (ended - found):.0f} a second; {memory(gateway)} MiB"
         )
         assert len(relay.taken) == queued
         mails = relay.mails_to(AGENT)
