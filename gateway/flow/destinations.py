@@ -14,7 +14,7 @@ from gateway.model import Outgoing, Sent
 
 SLOW = 5.0  # seconds for one mail, and one more for each MiB of it
 HORIZON = 60.0  # seconds: no mail is put off for longer than this because of others
-REFUSALS = 5  # 4xx in a row, to one domain, until it rests
+REFUSALS = 5  # 4xx in a row, to one domain, until it rests; a mail's first does not count
 REST, LONGEST_REST = 30.0, 900.0  # seconds of the first rest; twice as long each time
 KNOWN = 10_000  # domains remembered
 MIB = 1024 * 1024
@@ -114,6 +114,8 @@ class Destinations:
         to.quick = not to.slow
         if sent not in (Sent.LATER, Sent.UNCLEAR):
             to.refusals = to.rests = 0
+            return
+        if sent is Sent.LATER and mail.attempts == 0:  # greylisting refuses each first try: that is no sign of illness
             return
         to.refusals += 1
         if to.refusals >= REFUSALS:

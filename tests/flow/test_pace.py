@@ -29,8 +29,8 @@ class Watch:
         return self.now
 
 
-def mail(number: int, domain: str = "x.example") -> Outgoing:
-    return Outgoing(number, 1, "ack", f"a{number}@{domain}", "b@desk.example", f"<{number}@d>", b"x", 0, AT)
+def mail(number: int, domain: str = "x.example", tries: int = 0) -> Outgoing:
+    return Outgoing(number, 1, "ack", f"a{number}@{domain}", "b@desk.example", f"<{number}@d>", b"x", tries, AT)
 
 
 def pace(watch: Watch, **given: int) -> Pace:
@@ -234,16 +234,24 @@ def test_a_domain_that_keeps_saying_4xx_rests_and_others_go_on() -> None:
     watch = Watch()
     way = pace(watch)
     for number in range(REFUSALS):
-        assert send(way, mail(number, "away.example"), Sent.LATER)
+        assert send(way, mail(number, "away.example", tries=1), Sent.LATER)
     assert way.begin(mail(50, "AWAY.example")) == REST
     assert send(way, mail(51, "b.example"))
     watch.now += REST
-    assert send(way, mail(50, "away.example"), Sent.LATER), "one is tried"
+    assert send(way, mail(50, "away.example", tries=1), Sent.LATER), "one is tried"
     assert way.begin(mail(52, "away.example")) == 2 * REST
     watch.now += 2 * REST
     assert send(way, mail(50, "away.example"))
     assert [send(way, mail(number, "away.example")) for number in range(60, 70)] == [True] * 10
     assert way.trouble() is None
+
+
+def test_a_domain_that_greylists_refuses_each_first_try_and_does_not_rest_for_it() -> None:
+    watch = Watch()
+    way = pace(watch)
+    many = range(20 * REFUSALS)
+    assert all(send(way, mail(number, "grey.example"), Sent.LATER) for number in many)
+    assert all(send(way, mail(number, "grey.example", tries=1)) for number in many)
 
 
 def test_what_is_known_of_domains_is_bounded() -> None:
