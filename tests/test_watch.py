@@ -39,7 +39,7 @@ def test_what_concerns_the_database_is_told_by_one(tmp_path: Path, sole: Callabl
     parts: Any = SimpleNamespace(
         store=SimpleNamespace(pulse=lambda _: Pulse(quarantined=1), sole=sole),
         ledger=SimpleNamespace(proofs=list),
-        rules=SimpleNamespace(trouble="a.yaml:1:1: no"),
+        rules=SimpleNamespace(trouble="a.yaml:1:1: no", current=lambda: SimpleNamespace(failed={})),
         metrics=Metrics(),
     )
     settings: Any = SimpleNamespace(

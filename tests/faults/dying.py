@@ -47,10 +47,10 @@ class Moment:
         write, transmit, moment = GroupCommit._write, Sending._transmitted, self
         read = receive.read_message
 
-        def crashing(raw: bytes, limits: ReadLimits) -> Message:
+        def crashing(raw: bytes, limits: ReadLimits, *, scanned: bool = False) -> Message:
             if moment.name == "read" and moment.kind.encode() in raw:
                 die()
-            return read(raw, limits)
+            return read(raw, limits, scanned=scanned)
 
         def written(writer: GroupCommit, group: list[Any]) -> list[Any]:
             moment.inside = moment.counts() and any(job.kind == moment.kind for job in group)
