@@ -141,8 +141,16 @@ class Post:
 
     def send(self, writer: Person, to: str, raw: bytes, *, mail_from: str | None = None, port: int = 0) -> None:
         """Without a login, at the world's door unless told."""
-        with smtplib.SMTP("127.0.0.1", port or self.front.smtp_port, local_hostname="laptop", timeout=60) as smtp:
-            smtp.sendmail(writer.address if mail_from is None else mail_from, [to], raw, _options(raw))
+        sender, port = writer.address if mail_from is None else mail_from, port or self.front.smtp_port
+        for again in (1.0, 2.0, 4.0, 0.0):
+            try:
+                with smtplib.SMTP("127.0.0.1", port, local_hostname="laptop", timeout=60) as smtp:
+                    smtp.sendmail(sender, [to], raw, _options(raw))
+                return
+            except smtplib.SMTPSenderRefused as refused:  # Postfix has not reached its filter: senders try again
+                if refused.smtp_code != 451 or not again:
+                    raise
+            time.sleep(again)
 
     def submit(self, writer: Person, to: str, raw: bytes, *, port: int = 0, login: str = "") -> None:
         """With STARTTLS, verified, and the writer's login: Postfix unless another port is named."""
