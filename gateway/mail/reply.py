@@ -23,6 +23,7 @@ from gateway.mail.quoting import (
     strip_signature,
     trimmed,
 )
+from gateway.model import Message
 
 _LONGEST = 1000
 _SHORTEST = 3  # "작성:": nothing shorter begins or ends what a client writes
@@ -36,6 +37,35 @@ class _History:
     start: int
     end: int
     forward: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Forwarded:
+    """Whose mail is passed on: what its header block says of author, date and subject, "" where it is silent."""
+
+    sender: str
+    date: str
+    subject: str
+
+
+@dataclass(frozen=True, slots=True)
+class Separated:
+    """A mail's text taken apart. `new_text` is never blank where the text is not; a forward is new text as a whole."""
+
+    new_text: str
+    quoted_text: str
+    signature: str
+    forwarded: Forwarded | None
+
+
+def separate(message: Message) -> Separated:
+    """What the author of `message` wrote, what is older, the signature, and whose mail is passed on. Linear.
+
+    Only an answer holds older mail: "From: … Subject: …" in a first mail is a form, in a forward content.
+    """
+    answers = bool(message.in_reply_to or message.references) or is_reply(message.subject)
+    text = message.text if not answers or is_forward(message.subject) else new_text(message.text)
+    return Separated(text.rstrip().lstrip("\r\n") or message.text, "", "", None)
 
 
 def new_text(text: str) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from gateway.mail.classify import OwnMail, classify
 from gateway.mail.identify import identify
 from gateway.mail.language import guess
-from gateway.mail.reply import is_forward, is_reply, new_text
+from gateway.mail.reply import separate
 from gateway.mail.thread import find_tag, find_tokens, own_references
 from gateway.mail.token import party_matches
 from gateway.model import Intake, Message, Reading, TokenCheck
@@ -32,7 +32,7 @@ def understand(message: Message, intake: Intake, context: ReadContext) -> Readin
     tokens = find_tokens(message, envelope, context.today, context.keys)
     classified = classify(message, envelope, context.own)
     evidence, why = identify(message, envelope, intake.source, tokens, context.authserv_ids, intake.confirmed)
-    own_words = _own_words(message)
+    own_words = separate(message).new_text
     return Reading(
         message=message,
         kind=classified.kind,
@@ -54,10 +54,3 @@ def _bounced(message: Message, tokens: tuple[TokenCheck, ...], keys: Keys) -> tu
     """Whoever holds one signature of ours can report its own address as dead, not another's."""
     recipients = message.report.recipients[:50] if message.report else ()
     return tuple(one for one in recipients if any(party_matches(check.token, one, keys) for check in tokens))
-
-
-def _own_words(message: Message) -> str:
-    """Only an answer holds older mail: "From: … Subject: …" in a first mail is a form, in a forward content."""
-    answers = bool(message.in_reply_to or message.references) or is_reply(message.subject)
-    text = message.text if not answers or is_forward(message.subject) else new_text(message.text)
-    return text.rstrip().lstrip("\r\n") or message.text
