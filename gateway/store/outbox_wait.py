@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
 from gateway.store import schema
+from gateway.store.claims import free_rows, hold, waiting_rows
 from gateway.store.queue import printable
-from gateway.store.sets import Lookup, execute_many, insert_rows
+from gateway.store.sets import Lookup, execute_many, holder_of, insert_rows
+
+if TYPE_CHECKING:
+    from gateway.store.base import Parts
 
 GIVEN_UP = 100  # mails given up in one transaction
 
@@ -44,21 +49,25 @@ _OVER = (
         sa.not_(_o.staff),
     )
     .order_by(_o.next_at, _o.id)
-    .limit(GIVEN_UP)
+    .limit(sa.bindparam("most", type_=sa.Integer))
 )
-_FAILED = Lookup(sa.select(_o.id, _o.ticket, _o.kind, _o.recipient), _o.id)
+_FREE_OVER = free_rows(_OVER, schema.outbox)
+_FAILED = Lookup(
+    sa.select(_o.id, _o.ticket, _o.kind, _o.recipient, _o.holder).where(_WAITING).order_by(_o.id).with_for_update(),
+    _o.id,
+)
 _FAIL = (
     sa.update(schema.outbox)
     .where(_o.id == sa.bindparam("of"))
-    .values(state="failed", reply=sa.bindparam("why"), done_at=sa.bindparam("at", type_=schema.Instant))
+    .values(state="failed", reply=sa.bindparam("why"), done_at=sa.bindparam("at", type_=schema.Instant), holder=None)
 )
 
 
 @dataclass(frozen=True, slots=True)
 class GiveUp:
-    """Mails to customers that are due and older than `over` have failed: the relay was away for all their time."""
+    """Mails that were claimed to be given up have failed: the relay was away for all their time."""
 
-    over: datetime
+    ids: tuple[int, ...]
     now: datetime
     reply: str
 
@@ -79,19 +88,40 @@ def put_behind(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> Non
         execute_many(connection, _PUT_BEHIND, rows)
 
 
+def over_ids(connection: Connection, over: datetime, now: datetime, passed: Collection[int]) -> list[int]:
+    """Mails to customers that are due and wait since before `over`, at most GIVEN_UP, none of them in `passed`. Held by
+    nobody else: a mail that is just being sent is not over."""
+    found = waiting_rows(connection, _OVER, _FREE_OVER, {"now": now, "over": over, "most": GIVEN_UP + len(passed)})
+    ids = [row.id for row in found if row.id not in passed][:GIVEN_UP]
+    hold(connection, schema.outbox, ids)
+    return ids
+
+
+def claim_and_give_up(parts: Parts, over: datetime, now: datetime, reply: str) -> Future[list[int]]:
+    """See `Store.give_up`."""
+    with parts.claiming(parts.sending, durable=False) as (connection, held, take):
+        ids = over_ids(connection, over, now, held)
+        take(ids)
+    future: Future[list[int]] = parts.write("give up", GiveUp(tuple(ids), now, reply)) if ids else Future()
+    if not ids:
+        future.set_result([])
+    future.add_done_callback(lambda _: parts.sending.release(ids))
+    return future
+
+
 def give_up(connection: Connection, jobs: Sequence[GiveUp]) -> list[list[int]]:
-    """The ids that failed, at most GIVEN_UP, for each job."""
+    """The ids that have failed, for each job: those that still wait and that no other daemon has taken over."""
     return [_give_up(connection, job) for job in jobs]
 
 
 def _give_up(connection: Connection, job: GiveUp) -> list[int]:
-    ids = list(connection.execute(_OVER, {"now": job.now, "over": job.over}).scalars())
-    rows = _FAILED.rows(connection, ids)
+    mine = (None, holder_of(connection))
+    rows = [row for row in _FAILED.rows(connection, job.ids) if row.holder in mine]
     why = printable(job.reply)
     if rows:
-        connection.execute(_FAIL, [{"of": row.id, "why": why, "at": job.now} for row in rows])
+        execute_many(connection, _FAIL, [{"of": row.id, "why": why, "at": job.now} for row in rows])
     insert_rows(connection, schema.event, [event_of(row, "failed", why, job.now) for row in rows])
-    return ids
+    return [row.id for row in rows]
 
 
 def event_of(row: Row[Any], state: str, reply: str, now: datetime) -> dict[str, Any]:

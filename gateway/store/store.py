@@ -270,8 +270,9 @@ class Store:
         return future
 
     def give_up(self, over: datetime, now: datetime, reply: str) -> Future[list[int]]:
-        """Fails mails to customers that are due and wait since before `over`; gives their ids, a hundred at a time."""
-        return self._parts.write("give up", outbox_wait.GiveUp(over, now, reply))
+        """Fails mails to customers that are due, wait since before `over` and are not being sent just now; gives their
+        ids, a hundred at a time."""
+        return outbox_wait.claim_and_give_up(self._parts, over, now, reply)
 
     def failed_untold(self, after: int = 0, limit: int = 100) -> list[Undelivered]:
         """Failed mails nobody was told of, with an id above `after`. A commit with an "undelivered" mail of that

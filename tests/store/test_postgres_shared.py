@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -165,6 +166,26 @@ def test_an_old_senders_marks_count_only_for_what_has_gone_out(tmp_path: Path) -
         assert other.failed_untold() == []
         mark(other, ids[:2], Sent.DELIVERED)
         assert other.status()["outbox"] == {"sent": 2, "waiting": 1}
+
+
+def test_a_mail_that_another_daemon_is_sending_is_not_given_up(tmp_path: Path) -> None:
+    with desks(tmp_path) as (one, two):
+        ids = queue(one, "a@x", "b@x")
+        over = NOW + timedelta(days=1)
+        assert claimed(one) == ids
+        assert two.give_up(over, NOW, "no connection").result(10) == []
+        mark(one, ids[:1], Sent.DELIVERED)
+        one.unclaim_outbox(ids[1:])
+        kept(one)  # what was given back is written
+        assert two.give_up(over, NOW, "no connection").result(10) == ids[1:]
+        assert [one.outbox_id for one in two.failed_untold()] == ids[1:]
+        assert [row["state"] for row in mails_of(two)] == ["sent", "failed"]
+
+
+def mails_of(store: Store) -> list[dict[str, Any]]:
+    with store._parts.read() as connection:
+        rows = connection.exec_driver_sql("SELECT state, holder FROM outbox ORDER BY id").mappings()
+        return [dict(row) for row in rows]
 
 
 def test_after_a_standstill_nothing_more_is_sent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

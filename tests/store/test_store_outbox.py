@@ -13,7 +13,7 @@ from gateway.options import Retry
 from gateway.store import at_hand, outbox
 from gateway.store.blobs import FILE_FROM
 from gateway.store.store import Store
-from tests.store.desk import ANNA, NOW, commit, make_ticket, notice, opened
+from tests.store.desk import ANNA, NOW, commit, kept, make_ticket, notice, opened
 
 RETRY = Retry()
 
@@ -226,6 +226,25 @@ def test_what_waited_five_days_for_the_relay_is_given_up_and_nothing_else(tmp_pa
         assert [one.outbox_id for page in pages for one in page] == old
         assert {one.reply for page in pages for one in page} == {"no connection"}
         assert kinds(store) == ["undelivered"] * 250
+
+
+def test_a_mail_that_is_being_sent_is_not_given_up(tmp_path: Path) -> None:
+    """One sender meets a relay in trouble while another is handing over a mail that is five days old."""
+    with opened(tmp_path) as store:
+        make_ticket(store, 1)
+        ids = queue(store, *(notice(1, f"a{n}", f"{n}@x") for n in range(150)), at=NOW - timedelta(days=6))
+        over = NOW - timedelta(days=5)
+        sending = claimed(store)
+        assert sending == ids[:50]
+        found = [store.give_up(over, NOW, "no connection").result(10) for _ in range(2)]
+        assert sorted(number for part in found for number in part) == ids[50:]
+        assert mark(store, sending[:1], Sent.DELIVERED) == []
+        assert state_of(store, sending[0])[0] == "sent"
+        store.unclaim_outbox(sending[1:])
+        kept(store)  # what was given back is written
+        assert sorted(store.give_up(over, NOW, "no connection").result(10)) == sending[1:]
+        assert kinds(store).count("undelivered") == 149
+        assert store.give_up(over, NOW, "no connection").result(10) == []
 
 
 def test_what_is_put_off_comes_again_at_its_time_with_what_is_behind_it(tmp_path: Path) -> None:
