@@ -25,7 +25,7 @@ from gateway.edge.control import ControlServer
 from gateway.edge.files import JsonFile
 from gateway.edge.http import HttpServer, build_app
 from gateway.edge.imap_in import ImapPoller
-from gateway.edge.memory import give_back
+from gateway.edge.memory import give_back, settle
 from gateway.edge.smtp_in import SmtpListener
 from gateway.edge.spare import SpareDescriptor
 from gateway.flow.alarm_book import lasting, read_book
@@ -204,6 +204,7 @@ class Daemon:
             await self._listen(doors)
             self._start_loops()
             watch = asyncio.ensure_future(self._watchdog())
+            settle()
             systemd.notify("READY=1")
             log.ready()
             await self._done.wait()
