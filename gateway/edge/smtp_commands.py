@@ -56,7 +56,14 @@ class MailConversation(LoginConversation):
         else:
             self.tls_context = self.reception.certificate.context()
             self.ahead.clear()  # nothing said in clear counts under TLS (RFC 3207 §4.2)
+            await self._begin_tls()
+
+    async def _begin_tls(self) -> None:
+        try:
             await super().smtp_STARTTLS("")
+        except asyncio.CancelledError:  # hung up before TLS has begun: nobody else says that the connection is gone
+            self.tls_failed()
+            raise
 
     async def smtp_MAIL(self, arg: str) -> None:
         await self._say(self._order_refusal() or self._mail(arg))

@@ -165,7 +165,7 @@ class Conversation(SMTP):
         except (asyncio.IncompleteReadError, ConnectionError):
             pass
         except TLSSetupException:
-            self._tls_failed()
+            self.tls_failed()
         finally:
             if not self._leaving and self.transport is not None:
                 self.transport.close()
@@ -197,7 +197,8 @@ class Conversation(SMTP):
         log.fault("smtp", type(error).__name__, error)
         return TRY_LATER
 
-    def _tls_failed(self) -> None:
+    def tls_failed(self) -> None:
+        """Hangs up without a word, and gives the place back: asyncio tells nobody of a connection without its TLS."""
         self._leaving = True
         if self._original_transport is not None:
             self._original_transport.abort()  # type: ignore[attr-defined]  # a stream transport

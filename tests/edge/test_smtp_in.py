@@ -174,6 +174,40 @@ def test_connection_limits(options: dict[str, Any], codes: list[str], stage: Sta
             client.close()
 
 
+def _reset(client: Client) -> None:
+    client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    client.sock.close()
+
+
+NO_TLS: dict[str, Callable[[Client], None]] = {
+    "silence": lambda client: None,
+    "a drip": lambda client: client.send(b"\x16\x03"),
+    "commands": lambda client: client.send(b"MAIL FROM:<a@x.example>\r\n"),
+    "half-close": lambda client: client.sock.shutdown(socket.SHUT_WR),
+    "close": lambda client: client.sock.close(),
+    "reset": _reset,
+}
+
+
+@pytest.mark.parametrize("then", NO_TLS)
+def test_a_place_is_given_back_when_tls_does_not_begin(
+    then: str, stage: Stage, certificate: tuple[Path, Path], caplog: pytest.LogCaptureFixture
+) -> None:
+    cert, key = certificate
+    options: dict[str, Any] = {"idle_timeout": 0.5, "max_connections": 3, "tls_cert": cert, "tls_key": key}
+    with stage.listener(Desk(), **options) as listener:
+        clients, _ = greetings(listener.port, 3)
+        for client in clients:
+            client.send(b"STARTTLS\r\n")
+            assert client.reply()[0] == "220"
+            NO_TLS[then](client)
+        wait_until(lambda: not listener._reception.present)
+        assert_serves(listener.port)
+        for client in clients:
+            client.close()
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
+
+
 def test_half_open_clients_disturb_nobody_and_are_sent_away(stage: Stage) -> None:
     with stage.listener(Desk(), idle_timeout=1.0, max_connections=400, max_per_peer=400) as listener:
         clients, _ = greetings(listener.port, 300)
