@@ -16,6 +16,7 @@ from gateway.cli_parts import fail as _fail
 from gateway.cli_parts import print_json as _print
 from gateway.cli_parts import read_config as _settings
 from gateway.cli_parts import store_of as _store
+from gateway.cli_read import read
 
 
 def _control(config: Path) -> Path:
@@ -33,7 +34,7 @@ def main() -> None:
     """An email-centric ticket gateway: mail in, tickets, mail out."""
 
 
-for _command in (backup, restore, outbox):
+for _command in (backup, restore, outbox, read):
     main.add_command(_command)
 
 

@@ -15,6 +15,7 @@ from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from threading import Lock
+from typing import Generic, TypeVar
 
 from gateway.edge.memory import IN_CHILD
 from gateway.model import Message
@@ -39,16 +40,20 @@ class _Gone(Exception):
     """The pipe to the child is closed."""
 
 
-class ReadingChild:
+Answer = TypeVar("Answer")
+
+
+class Child(Generic[Answer]):
     """One warm child process that reads messages one at a time.
 
-    `unpack` turns the child's answer into a `Message`. `command` replaces the child's program (tests do); it gets the
-    limits as its last argument. The child is started at the first message, has a clean environment, and ends when this
-    process ends, because its standard input ends. All methods may be called from any thread; one message at a time.
+    `unpack` turns the child's answer into a value; ValueError: it is none. `command` is another program than the one
+    that makes a `Message`; it gets the limits as its last argument. The child is started at the first message, has a
+    clean environment, and ends when this process ends, because its standard input ends. All methods may be called from
+    any thread; one message at a time.
     """
 
     def __init__(
-        self, limits: ReadLimits, unpack: Callable[[bytes], Message], command: Sequence[str] | None = None
+        self, limits: ReadLimits, unpack: Callable[[bytes], Answer], command: Sequence[str] | None = None
     ) -> None:
         self._limits = limits
         self._unpack = unpack
@@ -56,7 +61,7 @@ class ReadingChild:
         self._lock = Lock()
         self._process: subprocess.Popen[bytes] | None = None
 
-    def read(self, raw: bytes) -> Message:
+    def read(self, raw: bytes) -> Answer:
         """`raw`, read in the child. What no parser can read comes back as the minimal reading.
 
         Raises `ChildFailed` when the child died, took longer than `child_wall` seconds, or ran out of `child_memory` or
@@ -167,6 +172,9 @@ class ReadingChild:
         if process.poll() is None:
             process.kill()
         process.wait()
+
+
+ReadingChild = Child[Message]
 
 
 def _wait(descriptor: int, event: int, deadline: float) -> None:

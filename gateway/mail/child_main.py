@@ -14,6 +14,7 @@ import os
 import resource
 import struct
 import sys
+from collections.abc import Callable
 
 from gateway.mail.minimal import read_minimal
 from gateway.mail.parse import Unreadable, read_message
@@ -28,6 +29,11 @@ _RESERVE = 8 * 1024 * 1024  # given back when memory runs out, so that the reaso
 def main(arguments: list[str]) -> int:
     """Read messages from standard input until it ends; 0 then, 1 after a failure that was reported."""
     limits = ReadLimits(**json.loads(arguments[0]))
+    return serve(limits, lambda raw: pack(_read(raw, limits)))
+
+
+def serve(limits: ReadLimits, work: Callable[[bytes], bytes]) -> int:
+    """What a program that reads in a child does: answer each message with what `work` makes of it, within limits."""
     source, sink = os.dup(0), os.dup(1)
     _limit_process(limits)
     _send(sink, b"R", b"")
@@ -41,7 +47,7 @@ def main(arguments: list[str]) -> int:
             if raw is None:
                 return 0
             _arm_cpu(limits)
-            answer = pack(_read(raw, limits))
+            answer = work(raw)
         except MemoryError:
             raw = b""
             _send(sink, b"F", b"out of memory")

@@ -1,0 +1,40 @@
+"""The program of the children of `gateway read`: raw mail in, its record as one line of JSON out.
+
+`python -m gateway.read_child '["mx.example"]' '{"text": ...}'`: believed authserv-ids, limits. Frames and bounds are
+those of `gateway.mail.child_main`.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+
+from gateway.mail.child_main import serve
+from gateway.options import ReadLimits
+from gateway.reading import Record, read_mail
+
+
+def main(arguments: list[str]) -> int:
+    """Read messages from standard input until it ends."""
+    authserv_ids = frozenset(json.loads(arguments[0]))
+    limits = ReadLimits(**json.loads(arguments[1]))
+
+    def work(raw: bytes) -> bytes:
+        began = time.perf_counter()
+        record = read_mail(raw, limits, authserv_ids)
+        return line_of(record | {"seconds": round(time.perf_counter() - began, 6)})
+
+    return serve(limits, work)
+
+
+def line_of(record: Record) -> bytes:
+    """One line of JSON, its line end with it. UTF-8; the text of a mail holds nothing that ends a line in JSON."""
+    return json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode("utf-8") + b"\n"
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except BrokenPipeError:
+        sys.exit(0)
