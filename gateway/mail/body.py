@@ -6,17 +6,18 @@ Text is taken from octets by `charset.decode`. An attached message is one attach
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from gateway.mail.charset import decode
 from gateway.mail.clean import cut, many_lines, one_line
 from gateway.mail.flowed import unflow
 from gateway.mail.header_read import Part, part_type
-from gateway.mail.html_text import to_text
+from gateway.mail.html_text import read_html
 from gateway.mail.labels import label
 from gateway.mail.params import parse_params
 from gateway.mail.transfer import decode_transfer
-from gateway.model import Attachment
+from gateway.model import Attachment, Region
 from gateway.options import ReadLimits
 
 _HTML_SOURCE = re.compile(r"(?is)\A\s*(?:<!doctype html|<html\b)")
@@ -46,10 +47,12 @@ class Leaf:
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """What `read_body` found. `text` and `html` are at most `limits.text` octets."""
+    """What `read_body` found. `text`, `html` and `html_text` are at most `limits.text` octets."""
 
     text: str
     html: str
+    html_text: str
+    regions: tuple[Region, ...]  # of `html_text`
     attachments: tuple[Attachment, ...]
     defects: tuple[str, ...]
 
@@ -106,6 +109,8 @@ class _Section:
     group: str
     plain: list[str] = field(default_factory=list)
     html: list[str] = field(default_factory=list)
+    shown: str = ""  # the text of `html`
+    regions: tuple[Region, ...] = ()  # of `shown`
 
 
 def read_body(found: list[Leaf], limits: ReadLimits) -> Body:
@@ -127,9 +132,33 @@ def read_body(found: list[Leaf], limits: ReadLimits) -> Body:
         if lost:
             defects.append(f"part {leaf.path}: {lost} characters could not be decoded")
         _add(sections, leaf, many_lines(text, limits.text))
+    for section in sections:
+        _show(section)
     joined = cut("\n".join(_texts(sections)), limits.text)
     html = cut("\n".join(piece for section in sections for piece in section.html), limits.text)
-    return Body(joined, html, tuple(attachments), tuple(defects))
+    html_text = cut("\n".join(section.shown for section in sections if section.html), limits.text)
+    return Body(joined, html, html_text, _all_regions(sections), tuple(attachments), tuple(defects))
+
+
+def _show(section: _Section) -> None:
+    """Make the text of the HTML, with the regions counted from its first line."""
+    found = [read_html(piece) for piece in section.html]
+    section.shown = "\n".join(text for text, _ in found)
+    section.regions = _joined((text, regions) for text, regions in found)
+
+
+def _all_regions(sections: list[_Section]) -> tuple[Region, ...]:
+    return _joined((section.shown, section.regions) for section in sections if section.html)
+
+
+def _joined(texts: Iterable[tuple[str, tuple[Region, ...]]]) -> tuple[Region, ...]:
+    """The regions of texts that are joined by line ends."""
+    line = 0
+    joined: list[Region] = []
+    for text, regions in texts:
+        joined += [Region(kind, first + line, end + line) for kind, first, end in regions] if line else regions
+        line += text.count("\n") + 1
+    return tuple(joined)
 
 
 def _beginning(content: bytes, room: int) -> bytes:
@@ -179,8 +208,7 @@ def _section_text(section: _Section) -> str:
     plain = "\n".join(section.plain)
     if not section.html:
         return plain
-    shown = "\n".join(to_text(piece) for piece in section.html)
-    return shown if _is_stub(plain, shown) else plain
+    return section.shown if _is_stub(plain, section.shown) else plain
 
 
 def _is_stub(plain: str, shown: str) -> bool:

@@ -11,7 +11,9 @@ import re
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
+from gateway.mail.html_marks import mark_of
 from gateway.mail.text_writer import TextWriter
+from gateway.model import Region
 
 _MOST = 1 << 21  # characters read; a mail's text is cut to 1 MiB anyway
 _DEEPEST = 1000
@@ -92,18 +94,24 @@ _PIXEL_STYLE = re.compile(r"(?i)(?<![\w-])(?:width|height)\s*:\s*[01](?:px)?\s*(
 
 
 def to_text(html: str) -> str:
-    """The text that a reader of `html` sees: paragraphs, lists, rows of cells joined by " | ", quotes as "> ".
+    """The text that `read_html` finds."""
+    return read_html(html)[0]
 
-    Links are `text <url>` where text and address differ; images are `[alt]`; scripts, styles, hidden elements and
-    1-pixel images are gone. Text across inline elements is not broken. Lines end with LF; no trailing blank line.
+
+def read_html(html: str) -> tuple[str, tuple[Region, ...]]:
+    """The text that a reader of `html` sees, and which of its lines the mail client marked as older mail or signature.
+
+    Paragraphs, lists, rows of cells joined by " | ", quotes as "> ". Links are `text <url>` where text and address
+    differ; images are `[alt]`; scripts, styles, hidden elements and 1-pixel images are gone. Text across inline
+    elements is not broken. Lines end with LF; no trailing blank line.
     """
     source = html[:_MOST]
     try:
         if not _too_costly(source):
             return _walk(source)
     except Exception:  # noqa: BLE001  whatever the tree does, the mail stays legible
-        return _stripped(source)
-    return _stripped(source)
+        return _stripped(source), ()
+    return _stripped(source), ()
 
 
 def _too_costly(source: str) -> bool:
@@ -151,28 +159,32 @@ def _without(source: str, opener: str, closer: str) -> str:
     return "".join(kept)
 
 
-def _walk(source: str) -> str:
+def _walk(source: str) -> tuple[str, tuple[Region, ...]]:
     writer = TextWriter()
     node = LexborHTMLParser(source).body
     if node is None:
-        return ""
+        return "", ()
+    open_marks: list[int] = []  # elements that began a region
     root = node.mem_id  # comparing nodes by == would serialise both
     following: LexborNode | None = node
     while following is not None:
         node = following
-        following = _enter(node, writer)
+        following = _enter(node, writer, open_marks)
         while following is None:
             if node.is_element_node:
                 _leave(node, writer)
+                if open_marks and open_marks[-1] == node.mem_id:
+                    open_marks.pop()
+                    writer.end_region()
             parent = node.parent
             if node.mem_id == root or parent is None:
                 break
             following = node.next
             node = parent
-    return writer.text()
+    return writer.text(), writer.regions()
 
 
-def _enter(node: LexborNode, writer: TextWriter) -> LexborNode | None:
+def _enter(node: LexborNode, writer: TextWriter, open_marks: list[int]) -> LexborNode | None:
     """Write what stands before the children; the first child, or None if there is none to visit."""
     tag = node.tag
     if tag == "-text":
@@ -186,6 +198,10 @@ def _enter(node: LexborNode, writer: TextWriter) -> LexborNode | None:
     if tag == "img":
         _image(attributes, writer)
         return None
+    kind = mark_of(tag, attributes) if attributes else ""
+    if kind:
+        open_marks.append(node.mem_id)
+        writer.begin_region(kind)
     _open(tag, attributes, writer)
     return node.first_child
 

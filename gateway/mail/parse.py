@@ -84,6 +84,8 @@ def _read(raw: bytes, limits: ReadLimits) -> Message:
         content_params=params,
         text=body.text,
         html=body.html,
+        html_text=body.html_text,
+        regions=body.regions,
         attachments=body.attachments,
         report=read_report(found),
         digest=digest(fields, ((leaf.type, leaf.content) for leaf in found)),

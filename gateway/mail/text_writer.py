@@ -5,10 +5,14 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from gateway.model import Region
+
 _BLANKS = re.compile(r"[ \t\r\n\f\xa0]+")
 _INVISIBLE = re.compile("[\u00ad\u200b\u034f\ufeff\u2060]+")
 _WIDE = re.compile("[\u1100-\u115f\u2e80-\u9fff\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe4f\uff00-\uff60]")
 _SHOWN_LINK = re.compile(r"(?i)(?:https?://|mailto:|tel:|ftp://)[^\s<>]{1,2000}\Z")
+_CLOSED = -2  # the end of a region that ended before its first text
+_MOST_REGIONS = 1000
 _DEEPEST = 10  # quote and list prefixes beyond this are not repeated: output stays linear
 
 
@@ -35,9 +39,40 @@ class TextWriter:
         self._marker = ""
         self._rows: list[_Row] = []
         self._link: tuple[str, int] | None = None
+        self._line = 0  # of the text written last
+        self._regions: list[tuple[str, int, int]] = []  # in the order they begin; -1 while not known
+        self._open: list[int] = []  # places in `_regions`
+        self._waiting = False  # a region has begun and no text has followed
 
     def text(self) -> str:
         return "".join(self._out).rstrip()
+
+    def regions(self) -> tuple[Region, ...]:
+        """The marked regions that hold text, in order; one without text is a point, and kept as such."""
+        found = [region for region in self._regions if region[1] >= 0][:_MOST_REGIONS]
+        return tuple(Region(kind, first, self._line + 1 if end < 0 else end) for kind, first, end in found)
+
+    def begin_region(self, kind: str) -> None:
+        """Text from here to `end_region` is of this kind."""
+        self.block()
+        self._open.append(len(self._regions))
+        self._regions.append((kind, -1, -1))
+        self._waiting = True
+
+    def end_region(self) -> None:
+        place = self._open.pop()
+        kind, first, _ = self._regions[place]
+        self._regions[place] = (kind, first, self._line + 1 if first >= 0 else _CLOSED)
+        self.block()
+
+    def _settle_regions(self) -> None:
+        """Regions that have begun begin at this line."""
+        self._waiting = False
+        for place in range(len(self._regions) - 1, -1, -1):
+            kind, first, end = self._regions[place]
+            if first >= 0:
+                break
+            self._regions[place] = (kind, self._line, self._line if end == _CLOSED else end)
 
     def write(self, text: str) -> None:
         text = _INVISIBLE.sub("", text)
@@ -84,7 +119,10 @@ class TextWriter:
         prefix = "> " * quotes
         if self._out:
             between = ("> " * min(quotes, self._quoted)).rstrip() + "\n"
+            self._line += min(self._breaks, 3)
             self._out.append("\n" + between * (min(self._breaks, 3) - 1))
+        if self._waiting:
+            self._settle_regions()
         self._breaks, self._quoted = 0, quotes
         self._out.append(prefix)
         depth = min(len(self._lists), _DEEPEST)

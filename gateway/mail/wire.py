@@ -8,7 +8,7 @@ from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Any
 
-from gateway.model import Attachment, DeliveryReport, Mailbox, Message
+from gateway.model import Attachment, DeliveryReport, Mailbox, Message, Region
 
 _HEAD = struct.Struct(">4sI")
 _MAGIC = b"MSG1"
@@ -74,6 +74,7 @@ def _typed(plain: dict[str, Any]) -> dict[str, Any]:
         "headers": tuple((name, value) for name, value in plain["headers"]),
         "report": DeliveryReport(**(report | {"recipients": tuple(report["recipients"])})) if report else None,
         "defects": tuple(plain["defects"]),
+        "regions": tuple(Region(*region) for region in plain["regions"]),
     }
 
 

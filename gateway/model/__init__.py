@@ -59,6 +59,7 @@ from gateway.model.incoming import (
     Message,
     Reading,
     Received,
+    Region,
     Token,
     TokenCheck,
 )
@@ -108,6 +109,7 @@ __all__ = [
     "Purpose",
     "Reading",
     "Received",
+    "Region",
     "Release",
     "SendResult",
     "Sent",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 
 from gateway.model.words import Evidence, Mailbox, MailKind, Purpose, Source
 
@@ -85,6 +86,18 @@ class DeliveryReport:
     original_message_id: str = ""
 
 
+class Region(NamedTuple):
+    """Lines `first` to `end` of a text that was made from HTML, and what the mail client marked them as.
+
+    `kind`: "quote" (older mail), "lead" (the line above it), "rest" (the header block above older mail that goes on to
+    the end) or "signature". `first` == `end` where a mark holds no text.
+    """
+
+    kind: str
+    first: int
+    end: int
+
+
 @dataclass(frozen=True, slots=True)
 class Message:
     """One RFC 5322 message, read. Every field is safe to store: no NUL, no lone surrogate, bounded."""
@@ -109,6 +122,8 @@ class Message:
     digest: str  # hex; DECISIONS 16: originator fields and decoded leaf bodies
     size: int
     defects: tuple[str, ...] = ()
+    html_text: str = ""  # what a reader of the HTML sees; `text` is this where there is no text/plain of use
+    regions: tuple[Region, ...] = ()  # of `html_text`
 
     def header(self, name: str) -> str:
         """The first value of a header, "" if absent."""

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.mail.wire import pack, unpack
-from gateway.model import Attachment, DeliveryReport, Mailbox, Message
+from gateway.model import Attachment, DeliveryReport, Mailbox, Message, Region
 
 texts = st.text(max_size=20)
 boxes = st.builds(Mailbox, texts, texts)
@@ -17,6 +17,7 @@ many = st.lists(texts, max_size=3).map(tuple)
 box_lists = st.lists(boxes, max_size=2).map(tuple)
 parts = st.builds(Attachment, texts, texts, texts, st.binary(max_size=50), st.booleans(), texts)
 reports = st.builds(DeliveryReport, texts, texts, many, texts, texts)
+regions = st.builds(Region, texts, st.integers(0, 9), st.integers(0, 9))
 dates = st.datetimes(datetime(1, 1, 2), datetime(9999, 12, 30)).map(lambda at: at.replace(tzinfo=UTC))
 messages = st.builds(
     Message,
@@ -25,7 +26,7 @@ messages = st.builds(
     headers=st.lists(st.tuples(texts, texts), max_size=3).map(tuple), content_type=texts,
     content_params=st.dictionaries(texts, texts, max_size=2), text=texts, html=texts,
     attachments=st.lists(parts, max_size=3).map(tuple), report=st.none() | reports, digest=texts,
-    size=st.integers(0, 10**9), defects=many,
+    size=st.integers(0, 10**9), defects=many, html_text=texts, regions=st.lists(regions, max_size=3).map(tuple),
 )  # fmt: skip
 
 
