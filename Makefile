@@ -7,7 +7,7 @@ JOBS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo test lint bench bench-stages torture clean python
+.PHONY: help demo test lint bench bench-stages score torture clean python
 
 help:
 	@echo "make demo    run a whole desk on this machine (no root, no server packages)"
@@ -16,6 +16,7 @@ help:
 	@echo "make lint    ruff and mypy alone"
 	@echo "make bench   the real daemon from end to end, beside floors measured in the same run (BENCH=--quick)"
 	@echo "make bench-stages  what each stage of a mail costs by itself"
+	@echo "make score   how well mail is read: tests/corpus, or SCORE=folder of your own (docs/reading.md)"
 	@echo "make clean   remove what these made"
 
 demo: $(VENV)/.stamp-run
@@ -39,6 +40,9 @@ bench: $(VENV)/.stamp-test
 
 bench-stages: $(VENV)/.stamp-test
 	@$(BIN)/python -m bench.stages
+
+score: $(VENV)/.stamp-run
+	@$(BIN)/python -m gateway score $(or $(SCORE),tests/corpus) $(SCORE_OPTIONS)
 
 clean:
 	rm -rf $(VENV) .bench demo-state build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -17,6 +17,7 @@ from gateway.cli_parts import print_json as _print
 from gateway.cli_parts import read_config as _settings
 from gateway.cli_parts import store_of as _store
 from gateway.cli_read import read
+from gateway.cli_score import score
 
 
 def _control(config: Path) -> Path:
@@ -34,7 +35,7 @@ def main() -> None:
     """An email-centric ticket gateway: mail in, tickets, mail out."""
 
 
-for _command in (backup, restore, outbox, read):
+for _command in (backup, restore, outbox, read, score):
     main.add_command(_command)
 
 

@@ -56,7 +56,7 @@ class Mailbag:
     def __iter__(self) -> Iterator[Place]:
         for path, ends in self._files:
             if ends is None:
-                yield Place(path, size=_size(path))
+                yield single(path)
                 continue
             start = 0
             for index, end in enumerate(ends):
@@ -75,6 +75,11 @@ def find_mails(paths: Sequence[Path]) -> Mailbag:
         for one in _walk(path) if path.is_dir() else [path]:
             files.append((one, _ends(one) if is_mbox(one) else None))
     return Mailbag(files)
+
+
+def single(path: Path) -> Place:
+    """A file as one mail, whatever it looks like."""
+    return Place(path, size=_size(path))
 
 
 def is_mbox(path: Path) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 from rich.panel import Panel
+from rich.table import Table
 
 from gateway.show import console
 
@@ -78,3 +79,22 @@ def _plain(out: Console, title: str, text: str) -> None:
     out.print(f"{title}:")
     for line in text.split("\n"):
         out.print(f"    {escape(line)}")
+
+
+def score_page(found: Mapping[str, Any], misses: bool) -> None:
+    """Each question with its shares; then what was lost, how long it took, and what was wrong if asked for."""
+    out = console()
+    table = Table(box=None, pad_edge=False)
+    for column in ("question", "mails", "right", "", "recall", "precision"):
+        table.add_column(column, justify="left" if column == "question" else "right")
+    for name, row in found["questions"].items():
+        shares = (f"{row[share]:.1%}" for share in ("share", "recall", "precision"))
+        table.add_row(name, str(row["asked"]), str(row["right"]), *shares)
+    out.print(table)
+    took = found["milliseconds"]
+    out.print(f"{found['mails']} mails; words lost in {len(found['text_lost'])}: {' '.join(found['text_lost'][:20])}")
+    out.print(f"a mail takes {took['median']} ms (median), {took['99th']} ms (99 of 100), {took['most']} ms (longest)")
+    for miss in found["misses"] if misses else ():
+        out.print(f"[bold]{escape(miss['mail'])}[/bold] {miss['question']}")
+        out.print(f"  expected {escape(repr(miss['expected']))}")
+        out.print(f"  found    {escape(repr(miss['found']))}")

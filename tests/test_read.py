@@ -32,7 +32,7 @@ def lines(result: Result) -> list[dict[str, Any]]:
 
 
 def test_every_field_is_documented_and_always_there() -> None:
-    table = DOCS.read_text("utf-8").partition("## The record")[2]
+    table = DOCS.read_text("utf-8").partition("## The record")[2].partition("\n## ")[0]
     documented = [name for row in re.findall(r"^\| (`.+?) \|", table, re.M) for name in re.findall(r"`(\w+)`", row)]
     for number in ("013", "006", "025"):
         raw = next(CORPUS.glob(f"{number}-*.eml")).read_bytes()
