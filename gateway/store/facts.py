@@ -14,6 +14,7 @@ from gateway.model import Facts, SentMail, StagedMail, Standing, Status, TicketF
 from gateway.options import Caps
 from gateway.store import schema
 from gateway.store.neighbours import Ask, Neighbourhood, neighbourhoods
+from gateway.store.newest import newest_of_each
 from gateway.store.read_ticket import ticket_facts
 from gateway.store.sets import Lookup
 
@@ -22,7 +23,6 @@ _HOUR = timedelta(hours=1)
 _MOST_SENT = 100  # automatic mails to one address that the caps get to see, the newest
 
 _t = schema.ticket.c
-_o = schema.outbox.c
 _b = schema.bounce.c
 _newest = schema.outbox.alias("newest")
 _since = sa.bindparam("since", type_=schema.Instant)
@@ -44,20 +44,16 @@ _FLOODS = Lookup(
     _t.opened_by,
 )
 # whoever was written to has a contact row, so each base key leads to its newest mails along one index
-_newest_sent = (
+_SENT = newest_of_each(
+    schema.contact.c.address,
     sa.select(_newest.c.id)
     .where(_newest.c.base == schema.contact.c.address, _newest.c.created_at > _since)
     .where(_newest.c.automatic, sa.not_(_newest.c.staff))
     .order_by(_newest.c.created_at.desc())
-    .limit(_MOST_SENT)
-    .correlate(schema.contact)
-)
-_SENT = Lookup(
-    sa.select(_o.base, _o.created_at, _o.kind, _o.subject)
-    .select_from(schema.contact)
-    .join(schema.outbox, _o.id.in_(_newest_sent))
-    .order_by(_o.id),
-    schema.contact.c.address,
+    .limit(_MOST_SENT),
+    _newest,
+    ("base", "created_at", "kind", "subject"),
+    ("id",),
 )
 _SENT_ALL = sa.select(sa.func.sum(schema.tally.c.mails)).where(
     schema.tally.c.minute > sa.bindparam("after", type_=sa.BigInteger)

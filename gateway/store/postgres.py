@@ -50,8 +50,9 @@ _NETWORK: Mapping[str, Any] = {
     "application_name": "gateway",
     "client_encoding": "utf8",
 }
-# a machine that stops in the middle of a transaction holds its locks for a quarter of a minute, and is waited for less
-_SESSION = "-c lock_timeout=10s -c idle_in_transaction_session_timeout=15s -c TimeZone=UTC"
+# a machine that stops in the middle of a transaction holds its locks for a quarter of a minute, and is waited for less;
+# all our statements are short, so that compiling one to machine code would take a thousand times as long as running it
+_SESSION = "-c lock_timeout=10s -c idle_in_transaction_session_timeout=15s -c TimeZone=UTC -c jit=off"
 
 # serialization_failure, deadlock_detected; unique_violation: another daemon was first, and is seen the next time
 _AGAIN = frozenset({"40001", "40P01", "23505"})

@@ -12,6 +12,7 @@ from sqlalchemy.engine import Connection, Row
 
 from gateway.model import Entry, FirstKey, Mailbox, Participant, Status, TicketFacts
 from gateway.store import schema
+from gateway.store.newest import newest_of_each
 from gateway.store.sets import Lookup
 
 ACKNOWLEDGEMENT = "acknowledgement"  # the kind of the notice that opens a ticket towards its author
@@ -23,21 +24,20 @@ _p = schema.participant.c
 _newest = schema.entry.alias("newest")
 
 
-def _last(count: int, *where: sa.ColumnElement[bool], columns: tuple[Any, ...] = (schema.entry,)) -> sa.Select[Any]:
-    """Entries joined to their ticket, the newest `count` of each that `where` allows, oldest first."""
+def _last(count: int, *where: sa.ColumnElement[bool], columns: tuple[str, ...] = ()) -> Lookup:
+    """The newest `count` entries of each ticket that `where` allows, oldest first; all columns unless told."""
     ids = sa.select(_newest.c.id).where(_newest.c.ticket == _t.number, *where)
-    ids = ids.order_by(_newest.c.at.desc(), _newest.c.id.desc()).limit(count).correlate(schema.ticket)
-    joined = sa.select(*columns).select_from(schema.ticket).join(schema.entry, _e.id.in_(ids))
-    return joined.order_by(_e.ticket, _e.at, _e.id)
+    ids = ids.order_by(_newest.c.at.desc(), _newest.c.id.desc()).limit(count)
+    return newest_of_each(_t.number, ids, _newest, columns or _e.keys(), ("ticket", "at", "id"))
 
 
 _TICKETS = Lookup(sa.select(schema.ticket), _t.number)
 _PEOPLE = Lookup(sa.select(schema.participant).order_by(_p.ticket, _p.key), _p.ticket)
 _TOLD = Lookup(sa.select(_o.ticket, _o.key).where(_o.kind == ACKNOWLEDGEMENT).order_by(_o.id), _o.ticket)
 _INBOUND = (_newest.c.direction == "in", _newest.c.public, _newest.c.message_id != "")
-_THREAD = Lookup(_last(10, *_INBOUND, columns=(_e.ticket, _e.message_id)), _t.number)
-_RECENT = Lookup(_last(5), _t.number)
-_NEWEST = Lookup(_last(50), _t.number)
+_THREAD = _last(10, *_INBOUND, columns=("ticket", "message_id"))
+_RECENT = _last(5)
+_NEWEST = _last(50)
 _ENTRIES = Lookup(sa.select(schema.entry).order_by(_e.ticket, _e.at, _e.id), _e.ticket)
 
 

@@ -43,7 +43,7 @@ class Rows:
         self._changes: dict[int, dict[str, Any]] = {}
         self._inserts: dict[str, list[dict[str, Any]]] = {}
         self._people: list[dict[str, Any]] = []
-        self._contacts: list[dict[str, Any]] = []
+        self._contacts: dict[str, dict[str, Any]] = {}
         self._targets: dict[int, list[TargetChange]] = {}
         self._rethread: set[int] = set()
         self._staged: list[dict[str, Any]] = []
@@ -97,7 +97,10 @@ class Rows:
         self._targets.setdefault(ticket, []).append(change)
 
     def contact_row(self, key: str, name: str = "", language: str = "", known: bool = False) -> None:
-        self._contacts.append({"address": key, "name": name, "language": language, "known": known})
+        """What is learned of an address; what comes last counts, but for what it leaves open (`_learning`)."""
+        row = self._contacts.setdefault(key, {"address": key, "name": "", "language": "", "known": False})
+        row["name"], row["language"] = name or row["name"], language or row["language"]
+        row["known"] = known or row["known"]
 
     def contact(self, mail: OutMail) -> None:
         """Who was written to: by a person of ours, or automatically (the caps look them up by base key)."""
@@ -132,7 +135,7 @@ class Rows:
             upsert(connection, table, or_nothing, self._inserts.get(table.name, ()))
         drop_inside(connection, sorted(self._rethread))
         add_participants(connection, self._people)
-        upsert(connection, schema.contact, _learning, self._contacts)
+        upsert(connection, schema.contact, _learning, list(self._contacts.values()))
         self._write_targets()
         self._write_staged()
         upsert(connection, schema.seen, _seeing, self._sightings)

@@ -5,7 +5,6 @@ Here are the few forms in which SQLite and PostgreSQL differ, and look-ups by ma
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from itertools import islice
@@ -14,6 +13,8 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Dialect, Row
+
+from gateway.store.arrays import at_once
 
 _CHUNK = 500  # keys in one IN: bounded whatever the limits of the engine
 HOLDER = "holder"  # in the info of a connection
@@ -24,14 +25,18 @@ Build = Callable[[sqlite.Insert], sa.Executable]
 class Lookup:
     """All rows of a SELECT whose `column` is one of many keys. Made once, at import; knows no connection.
 
-    PostgreSQL is given the keys as one array, so that it sees one statement whatever their number.
+    PostgreSQL is given the keys as one array, so that it sees one statement whatever their number. `postgresql_query`:
+    a SELECT of the same columns that it does better with.
     """
 
-    def __init__(self, query: sa.Select[Any], column: sa.ColumnElement[Any]) -> None:
+    def __init__(
+        self, query: sa.Select[Any], column: sa.ColumnElement[Any], postgresql_query: sa.Select[Any] | None = None
+    ) -> None:
+        of_server = query if postgresql_query is None else postgresql_query
         keys = sa.bindparam("keys", type_=postgresql.ARRAY(column.type))
         self._of = {
             "sqlite": query.where(column.in_(sa.bindparam("keys", expanding=True))),
-            "postgresql": query.where(column == sa.any_(keys)),
+            "postgresql": of_server.where(column == sa.any_(keys)),
         }
 
     def rows(self, connection: Connection, keys: Iterable[Any], **values: Any) -> list[Row[Any]]:
@@ -118,28 +123,29 @@ def execute_many(connection: Connection, statement: Any, rows: Sequence[Mapping[
     """One executemany of a statement that lives as long as the program. Every row names the same parameters.
 
     As `connection.execute` does it, but what is the same for all rows is worked out once, when the statement is first
-    used: it takes a third of the time.
+    used: it takes a third of the time. PostgreSQL gets all rows in one statement.
     """
     names = tuple(rows[0])
     key = (connection.dialect.name, statement, names)
     many = _known.get(key) or _known.setdefault(key, _Many(statement, names, connection.dialect))
-    connection.exec_driver_sql(many.sql, many.arrays(rows) if many.at_once else many.parameters(rows))
+    if many.at_once is None:
+        connection.exec_driver_sql(many.sql, many.parameters(rows))
+        return
+    for turn in many.at_once.turns(rows):
+        connection.exec_driver_sql(many.at_once.sql, many.arrays(turn))
 
 
 _known: dict[tuple[str, Any, tuple[str, ...]], _Many] = {}
 
 
 class _Many:
-    """A statement in the words of the driver, and how the values of its parameters are made.
-
-    `at_once`: PostgreSQL is given all rows as one array for each parameter, in one statement.
-    """
+    """A statement in the words of the driver, and how the values of its parameters are made. `at_once`: the same with
+    one array for each parameter, on PostgreSQL."""
 
     def __init__(self, statement: Any, names: Sequence[str], dialect: Dialect) -> None:
         compiled = statement.compile(dialect=dialect, column_keys=list(names), for_executemany=True)
-        arrays = _over_arrays(compiled, dialect) if dialect.name == "postgresql" else ""
-        self.at_once = bool(arrays)
-        self.sql = arrays or str(compiled)
+        self.at_once = at_once(compiled, dialect) if dialect.name == "postgresql" else None
+        self.sql = str(compiled)
         self._names: list[str] | None = None if compiled.positional else list(compiled.params)
         self._columns: list[tuple[str, Callable[[Any], Any] | None]] = []
         self._constants: dict[str, Any] = {}
@@ -155,9 +161,11 @@ class _Many:
         lines = list(zip(*self._values(rows), strict=True))
         return lines if self._names is None else [dict(zip(self._names, line, strict=True)) for line in lines]
 
-    def arrays(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
-        """The values of each parameter."""
-        return {name: values for (name, _), values in zip(self._columns, self._values(rows), strict=True)}
+    def arrays(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        """The values of each parameter; of those that are the same for all rows, the value."""
+        single = self.at_once.single if self.at_once is not None else ()
+        named = zip(self._columns, self._values(rows), strict=True)
+        return {name: values[0] if name in single else values for (name, _), values in named}
 
     def _values(self, rows: Sequence[Mapping[str, Any]]) -> list[list[Any]]:
         columns = []
@@ -169,31 +177,3 @@ class _Many:
             else:
                 columns.append([process(row[name]) for row in rows])
         return columns
-
-
-_PARAMETER = re.compile(r"%\((\w+)\)s(?:::[A-Z]+)?")
-_INSERT = re.compile(r"(INSERT INTO \w+ \([^)]*\)) VALUES \((.*)\)( ON CONFLICT DO NOTHING)?", re.DOTALL)
-_UPDATE = re.compile(r"(UPDATE \w+ SET .*?)( WHERE .*)", re.DOTALL)
-
-
-def _over_arrays(compiled: Any, dialect: Dialect) -> str:
-    """The same statement for all rows at once; "" where that is not to be had. An upsert is none: rows that meet each
-    other must come one after the other. An UPDATE is one because no two rows of ours name the same."""
-    sql = str(compiled)
-    kinds = {name: compiled.binds[name].type for name in compiled.params}
-    if not kinds or "DO UPDATE" in sql or any(isinstance(kind, sa.types.NullType) for kind in kinds.values()):
-        return ""
-    lists = ", ".join(f"%({name})s::{kind.compile(dialect=dialect)}[]" for name, kind in kinds.items())
-    columns = ", ".join(f'"{name}"' for name in kinds)
-    rows = f"unnest({lists}) AS each_row ({columns})"
-    if found := _INSERT.fullmatch(sql):
-        into, values, rest = found.groups()
-        return f"{into} SELECT {_of_each(values)} FROM {rows}{rest or ''}"  # noqa: S608 - our own statement, compiled
-    found = _UPDATE.fullmatch(sql)
-    if found is None or " FROM " in found[1] or "RETURNING" in sql:
-        return ""
-    return f"{_of_each(found[1])} FROM {rows}{_of_each(found[2])}"
-
-
-def _of_each(sql: str) -> str:
-    return _PARAMETER.sub(lambda name: f'each_row."{name[1]}"', sql)

@@ -371,6 +371,36 @@ def test_contacts_and_bounces_are_learned(tmp_path: Path) -> None:
         assert (facts.contact_language, facts.known_correspondent) == ("vi", True)
 
 
+def test_what_a_group_says_twice_of_one_row_takes_effect_in_order(tmp_path: Path) -> None:
+    """PostgreSQL takes no upsert that meets a row twice: the second comes after the first, as on SQLite."""
+    due, later = NOW + timedelta(hours=1), NOW + timedelta(hours=2)
+    with opened(tmp_path) as store:
+        make_ticket(store, 1)
+        make_ticket(store, 2)
+        first = commit(
+            None,
+            people(1, "c@x", "d@x", role="cc", name="C"),
+            people(1, "c@x", verified=True, role="author"),
+            people(2, "c@x", role="cc"),
+            SetTarget(1, "first response", due),
+            SetTarget(1, "first response", later),
+            Contact("c@x", "C", "vi"),
+            Contact("e@x", "E", "zh"),
+            Contact("c@x", "", "en"),
+        )
+        second = commit(None, people(1, "c@x", role="cc", name="Cee"), Contact("c@x", "Cee", ""))
+        assert [future.exception(10) for future in store.commit_many([first, second])] == [None, None]
+        found = {
+            (row.ticket, row.address): (row.name, row.verified, row.role) for row in rows(store, schema.participant)
+        }
+        assert found[1, "c@x"] == ("Cee", True, "author")
+        assert found[1, "d@x"] == ("C", False, "cc")
+        assert found[2, "c@x"] == ("", False, "cc")
+        assert [row.due for row in rows(store, schema.target)] == [later]
+        known = {row.address: (row.name, row.language) for row in rows(store, schema.contact)}
+        assert (known["c@x"], known["e@x"]) == (("Cee", "en"), ("E", "zh"))
+
+
 def test_mail_of_the_gateway_itself_belongs_to_no_ticket(tmp_path: Path) -> None:
     with opened(tmp_path) as store:
         done = commit(None, keys(0, ["<alarm@desk.example>"]), mails=[notice(0, "alarm", staff=True)])
