@@ -33,9 +33,9 @@ TEMPLATE_ENDINGS = (".j2",)
 
 
 class Transport(Protocol):
-    """A way out: SMTP or Maildir. Never raises; one result for each mail."""
+    """A way out: SMTP or Maildir. Never raises; one result for each mail. `then`: what the next call begins with."""
 
-    def send(self, batch: Sequence[Outgoing]) -> list[SendResult]: ...
+    def send(self, batch: Sequence[Outgoing], then: Outgoing | None = None) -> list[SendResult]: ...
 
 
 def shipped(name: str) -> Path:

@@ -33,7 +33,7 @@ from gateway.flow.alarms import Alarms, Ways
 from gateway.flow.loops import Loops, Troubles
 from gateway.flow.pace import Pace
 from gateway.flow.receive import Desk, Tools
-from gateway.flow.send import Sending, Unmarked
+from gateway.flow.send import Bell, Sending, Unmarked
 from gateway.flow.signs import MailboxSigns, RelaySign
 from gateway.flow.soundness import check_slowly
 from gateway.flow.tick import tick
@@ -78,7 +78,7 @@ class Daemon:
         )
         self._loops = Loops(self._broken, self._troubles)
         self._listeners: list[SmtpListener] = []
-        unmarked, self._pace = Unmarked(), Pace(settings.relay)
+        unmarked, self._pace, self._bell = Unmarked(), Pace(settings.relay), Bell()
         told = JsonFile(settings.state_dir / "alarms.json")
         lasts = lasting(read_book(told.load()), self._clock.now())
         boxes = MailboxSigns((box.name for box in settings.imap), lasts)
@@ -105,6 +105,7 @@ class Daemon:
                 metrics.sent,
                 unmarked,
                 self._pace,
+                self._bell,
             )
             for transport in self._parts.transports
         ]
@@ -185,8 +186,7 @@ class Daemon:
 
     def _wake_senders(self, mails: int) -> None:
         if mails:
-            for sender in self._senders:
-                sender.wake()
+            self._bell.ring()
 
     # --- running ---
 
@@ -311,8 +311,7 @@ class Daemon:
         self._loops.stopping.set()
         self._desk.wake()
         self._pace.close()
-        for sender in self._senders:
-            sender.wake()
+        self._bell.ring(all_of_them=True)
         self._parts.child.close()  # what it reads now is read again after the next start
         for name in self._loops.join(self._deadline):
             log.fault(name, "did not end in time")

@@ -31,7 +31,7 @@ class MaildirSender:
         self._root = root
         self._known: set[Path] = set()
 
-    def send(self, batch: Sequence[Outgoing]) -> list[SendResult]:
+    def send(self, batch: Sequence[Outgoing], then: Outgoing | None = None) -> list[SendResult]:  # noqa: ARG002 - nothing of a mail goes ahead here
         """One result for each mail, in order; what cannot be written is LATER, or TROUBLE where nothing can be. Never
         raises."""
         return [self._deliver(mail) for mail in batch]

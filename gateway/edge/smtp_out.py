@@ -15,7 +15,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from gateway.edge.smtp_relay import LoginRefused, RelayConnection, RelayTrouble, Reply
+from gateway.edge.smtp_relay import Envelope, LoginRefused, RelayConnection, RelayTrouble, Reply
 from gateway.edge.smtp_tls import Trust
 from gateway.model import Outgoing, SendResult, Sent
 from gateway.options import Relay
@@ -40,45 +40,55 @@ class _Try:
     rest: float = 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """A connection that nobody uses `since` then (of the monotonic clock). `of`: the mail that was announced on it."""
+
+    since: float
+    connection: RelayConnection
+    of: int | None
+
+
 class SmtpSender:
     """Sends through `relay`. `send` may be called from several threads; each call uses one connection."""
 
     def __init__(self, relay: Relay) -> None:
         self._relay = relay
         self._trust = Trust(relay.ca_file) if relay.tls != "none" else None
-        self._idle: list[tuple[float, RelayConnection]] = []
+        self._idle: list[_Kept] = []
         self._lock = threading.Lock()
         self._sweeper: threading.Timer | None = None
 
-    def send(self, batch: Sequence[Outgoing]) -> list[SendResult]:
+    def send(self, batch: Sequence[Outgoing], then: Outgoing | None = None) -> list[SendResult]:
         """One result for each mail, in order. Never raises.
 
         After TROUBLE or a lost connection the rest of the batch is TROUBLE, untried. A connection that ended after it
         had settled at least one mail is replaced once and the mail tried again: relays limit the mails of a connection.
+        `then` is the mail of the next call, if that is known: its envelope goes ahead, and nothing else of it.
         """
         results: list[SendResult] = []
         connection: RelayConnection | None = None
-        for place, mail in enumerate(batch):
-            connection, tried = self._deliver(connection, mail)
+        for mail, following in zip(batch, [*batch[1:], then], strict=True):
+            connection, tried = self._deliver(connection, mail, following)
             results.append(_result(mail, tried))
             if tried.gone:
                 untried = _Try(tried.reply, Sent.TROUBLE, rest=tried.rest)
-                results += [_result(each, untried) for each in batch[place + 1 :]]
+                results += [_result(each, untried) for each in batch[len(results) :]]
                 break
         if connection is not None:
-            self._put_back(connection)
+            self._put_back(connection, then)
         return results
 
     def close_idle(self) -> None:
         """Close the connections that nobody has used for `keep` seconds. Runs by itself as well."""
         limit = time.monotonic() - self._relay.keep
         with self._lock:
-            old = [each for since, each in self._idle if since <= limit]
-            self._idle = [pair for pair in self._idle if pair[0] > limit]
+            old = [each for each in self._idle if each.since <= limit]
+            self._idle = [each for each in self._idle if each.since > limit]
             self._sweeper = None
             self._sweep_later()
-        for connection in old:
-            connection.say_goodbye()
+        for each in old:
+            each.connection.say_goodbye()
 
     def close(self) -> None:
         """Close what is idle. The sender may be used again."""
@@ -87,28 +97,33 @@ class SmtpSender:
             if self._sweeper is not None:
                 self._sweeper.cancel()
                 self._sweeper = None
-        for _, connection in old:
-            connection.say_goodbye()
+        for each in old:
+            each.connection.say_goodbye()
 
     # --- one mail ---------------------------------------------------------------------------------------------
 
-    def _deliver(self, connection: RelayConnection | None, mail: Outgoing) -> tuple[RelayConnection | None, _Try]:
+    def _deliver(
+        self, connection: RelayConnection | None, mail: Outgoing, following: Outgoing | None
+    ) -> tuple[RelayConnection | None, _Try]:
         """(the connection if it can be used again, what happened)."""
         refusal = _unfit(mail)
         if refusal:
             return connection, _Try(Reply(501, refusal), Sent.REFUSED)
-        used = connection or self._take_idle()
-        connection, tried = self._try(used, mail)
+        used = connection or self._take_idle(mail)
+        connection, tried = self._try(used, mail, following)
         if used is not None and used.settled and tried.again:
-            connection, tried = self._try(None, mail)
+            connection, tried = self._try(None, mail, following)
         return connection, tried
 
-    def _try(self, connection: RelayConnection | None, mail: Outgoing) -> tuple[RelayConnection | None, _Try]:
+    def _try(
+        self, connection: RelayConnection | None, mail: Outgoing, following: Outgoing | None
+    ) -> tuple[RelayConnection | None, _Try]:
         tried = _Try(Reply(0, ""), Sent.TROUBLE, gone=True)
         try:
             connection = connection or self._connect()
             tried = _Try(Reply(0, ""), Sent.UNCLEAR, gone=True)
-            tried = _judged(connection.transact(mail.envelope_from, mail.recipient, mail.data))
+            ahead = following if self._relay.keep > 0 and following is not None and not _unfit(following) else None
+            tried = _judged(connection.transact(*_envelope(mail), _envelope(ahead) if ahead else None))
         except RelayTrouble as error:
             rest = _AFTER_LOGIN if isinstance(error, LoginRefused) else 0.0
             tried = replace(tried, reply=Reply(0, str(error)), again=not error.after_data, rest=rest)
@@ -138,22 +153,27 @@ class SmtpSender:
 
     # --- connections ------------------------------------------------------------------------------------------
 
-    def _take_idle(self) -> RelayConnection | None:
-        """A kept connection that seems to work still, the one used last first."""
+    def _take_idle(self, mail: Outgoing) -> RelayConnection | None:
+        """The connection on which this mail was announced, or a kept one that seems to work still, the one used last
+        first."""
         while True:
             with self._lock:
-                if not self._idle:
+                free = [place for place, each in enumerate(self._idle) if each.of in (None, mail.id)]
+                if not free:
                     return None
-                since, connection = self._idle.pop()
-            idle = time.monotonic() - since
-            if idle < self._relay.keep and (idle < _PROBE_AFTER or connection.is_alive()):
-                return connection
-            connection.close()
+                kept = self._idle.pop(next((place for place in free if self._idle[place].of), free[-1]))
+            idle = time.monotonic() - kept.since
+            fresh = kept.of is not None or idle < _PROBE_AFTER
+            if idle < self._relay.keep and (fresh or kept.connection.is_alive()):
+                return kept.connection
+            kept.connection.close()
 
-    def _put_back(self, connection: RelayConnection) -> None:
+    def _put_back(self, connection: RelayConnection, then: Outgoing | None) -> None:
+        of = then.id if then is not None and connection.announced is not None else None
+        usable = connection.announced is None or of is not None
         with self._lock:
-            if self._relay.keep > 0 and len(self._idle) < self._relay.connections:
-                self._idle.append((time.monotonic(), connection))
+            if usable and self._relay.keep > 0 and len(self._idle) < self._relay.connections:
+                self._idle.append(_Kept(time.monotonic(), connection, of))
                 self._sweep_later()
                 return
         connection.say_goodbye()
@@ -164,6 +184,10 @@ class SmtpSender:
             self._sweeper = threading.Timer(self._relay.keep + 0.05, self.close_idle)
             self._sweeper.daemon = True
             self._sweeper.start()
+
+
+def _envelope(mail: Outgoing) -> Envelope:
+    return mail.envelope_from, mail.recipient, mail.data
 
 
 def _unfit(mail: Outgoing) -> str:

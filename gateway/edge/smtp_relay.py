@@ -21,6 +21,10 @@ _BLOCK = 256 * 1024  # octets of data in one write; each has the whole time-out 
 _COMMAND = 510  # octets of a command without its CR LF (RFC 5321 §4.5.3.1.4)
 
 
+Envelope = tuple[str, str, bytes]
+"""The sender, the recipient and the octets of a mail."""
+
+
 class RelayTrouble(Exception):
     """The relay cannot be worked with now. `after_data`: it may already have taken the mail."""
 
@@ -55,6 +59,7 @@ class RelayConnection(smtplib.SMTP):
         self._patience = relay.timeout
         self._open = False  # a transaction has been begun and not ended
         self.settled = 0  # mails this connection has delivered or got refused
+        self.announced: list[str] | None = None  # the envelope that has been said for the next mail
         super().__init__(local_hostname=relay.hostname, timeout=relay.timeout)
 
     @classmethod
@@ -190,26 +195,40 @@ class RelayConnection(smtplib.SMTP):
 
     # --- one mail ---------------------------------------------------------------------------------------------
 
-    def transact(self, sender: str, recipient: str, data: bytes) -> Reply:
-        """Hand over one mail. Raises RelayTrouble or OSError where the connection cannot be used any more."""
+    def transact(self, sender: str, recipient: str, data: bytes, following: Envelope | None = None) -> Reply:
+        """Hand over one mail. Raises RelayTrouble or OSError where the connection cannot be used any more.
+
+        The envelope of the `following` mail, the next to be handed over here, goes out right behind the final dot where
+        the relay does PIPELINING (RFC 2920 §3.1): then a mail costs one round trip. `announced` says that it did.
+        """
+        commands, data = self._commands(sender, recipient, data)
+        if isinstance(commands, Reply):
+            return commands
+        said, self.announced = self.announced, None
+        if said and said != commands:
+            raise RelayTrouble("another mail was announced")
+        self._open = True
+        for reply, wanted in self._say(commands, said=bool(said)):
+            if not wanted:
+                return reply
+        return self._send_body(data, following)
+
+    def _commands(self, sender: str, recipient: str, data: bytes) -> tuple[list[str] | Reply, bytes]:
+        """The envelope as it is said, and the data as they are sent; or why this relay cannot take the mail."""
         sender, recipient = _ascii_domain(sender), _ascii_domain(recipient)
         data = with_pairs(data)
         refusal = self._unfit(sender, recipient, len(data))
         if refusal:
-            return Reply(int(refusal[:3]), refusal)
+            return Reply(int(refusal[:3]), refusal), data
         utf8 = not (sender + recipient).isascii()
-        self._open = True
-        commands = [f"MAIL FROM:<{sender}>{self._options(data, utf8)}", f"RCPT TO:<{recipient}>", "DATA"]
-        for reply, wanted in self._say(commands):
-            if not wanted:
-                return reply
-        return self._send_body(stuffed(data))
+        return [f"MAIL FROM:<{sender}>{self._options(data, utf8)}", f"RCPT TO:<{recipient}>", "DATA"], data
 
-    def _say(self, commands: list[str]) -> list[tuple[Reply, bool]]:
-        """The envelope, in one write where the relay does PIPELINING (RFC 2920); ends with the first refusal."""
-        at_once = self.has_extn("pipelining")
-        if at_once:
-            self._write("".join(f"{command}\r\n" for command in commands).encode())
+    def _say(self, commands: list[str], *, said: bool) -> list[tuple[Reply, bool]]:
+        """The envelope, in one write where the relay does PIPELINING (RFC 2920), unless it has been `said` already;
+        ends with the first refusal."""
+        at_once = said or self.has_extn("pipelining")
+        if at_once and not said:
+            self._write(_lines(commands))
         answers: list[tuple[Reply, bool]] = []
         for command in commands:
             if not at_once:
@@ -233,7 +252,13 @@ class RelayConnection(smtplib.SMTP):
         except (RelayTrouble, OSError):  # the refusal stands; only the connection is gone
             self.close()
 
-    def _send_body(self, body: bytes) -> Reply:
+    def _send_body(self, data: bytes, following: Envelope | None) -> Reply:
+        body = stuffed(data)
+        if following is not None and self.has_extn("pipelining"):
+            ahead, _ = self._commands(*following)
+            if not isinstance(ahead, Reply):
+                self.announced = ahead
+                body += _lines(ahead)
         self._patience = self._relay.data_timeout
         try:
             reply = self._write_body(body) or self._reply("DOT")
@@ -289,9 +314,12 @@ class RelayConnection(smtplib.SMTP):
 
     def reset(self) -> bool:
         """Ready for the next mail? RSET is said only where a transaction may still be open."""
-        return self.sock is not None and (not self._open or self._answers("RSET"))
+        if self.sock is None or self.announced is not None:
+            return self.sock is not None
+        return not self._open or self._answers("RSET")
 
     def is_alive(self) -> bool:
+        """For a connection on which nothing is announced."""
         return self.sock is not None and self._answers("NOOP")
 
     def _answers(self, command: str) -> bool:
@@ -301,7 +329,10 @@ class RelayConnection(smtplib.SMTP):
             return False
 
     def say_goodbye(self) -> None:
-        """QUIT and close; errors do not matter."""
+        """QUIT and close; errors do not matter. Where a mail was announced QUIT would be taken for its text."""
+        if self.announced is not None:
+            self.close()
+            return
         self._patience = _GOODBYE
         try:
             self._write(b"QUIT\r\n")
@@ -331,6 +362,10 @@ def stuffed(data: bytes) -> bytes:
     if data.startswith(b"."):
         data = b"." + data
     return data + (b".\r\n" if data.endswith(b"\r\n") or not data else b"\r\n.\r\n")
+
+
+def _lines(commands: list[str]) -> bytes:
+    return "".join(f"{command}\r\n" for command in commands).encode()
 
 
 def _megabytes(octets: int) -> str:

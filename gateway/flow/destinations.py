@@ -76,6 +76,14 @@ class Destinations:
         self._busy.append(to)
         return True, 0.0
 
+    def quick(self, mail: Outgoing) -> bool:
+        """Whether its domain is known to answer quickly."""
+        return self._destination(mail).quick
+
+    def turn(self, mail: Outgoing, now: float) -> None:
+        """What was begun ahead of its turn has its turn now: the time before is not its domain's."""
+        self._destination(mail).under_way[mail.id] = now + _patience(mail)
+
     def _crowded(self, to: Destination, now: float) -> float:
         """0: there is room. Above: seconds until it is known whether the domain is slow. Below: it is, no room."""
         slow = to.is_slow(now)

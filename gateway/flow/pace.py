@@ -80,16 +80,39 @@ class Pace:
                 self._changed.wait(min(wait, 1.0))
             return None
 
+    def ahead(self, before: Outgoing, mail: Outgoing) -> float | None:
+        """May this one be begun while the one before it is under way? As `begin`, but it waits for nothing: None where
+        that would have to wait. Not behind a domain that may be slow."""
+        with self._changed:
+            if self._halted() or not self._to.quick(before):
+                return None
+            ours, wait = self._to.begin(mail, self._clock())
+            if not ours:
+                return wait
+            if wait:
+                return None
+            self._next = max(self._next, self._clock()) + self._each
+            return 0.0
+
+    def drop(self, mail: Outgoing) -> None:
+        """What was begun ahead is not sent now."""
+        with self._changed:
+            self._to.end(mail, Sent.TROUBLE, self._clock())
+            self._changed.notify_all()
+
     def _halted(self) -> bool:
         now = self._clock()
         if self._ended or self._next > now + BURST:
             return True
         return bool(self._why) and (self._until > now or self._looker != threading.get_ident())
 
-    def end(self, mail: Outgoing, result: SendResult) -> None:
-        """What became of a mail that was begun."""
+    def end(self, mail: Outgoing, result: SendResult, following: Outgoing | None = None) -> None:
+        """What became of a mail that was begun; the turn of the one that was begun ahead comes now."""
         with self._changed:
-            self._to.end(mail, result.sent, self._clock())
+            now = self._clock()
+            self._to.end(mail, result.sent, now)
+            if following is not None:
+                self._to.turn(following, now)
             if result.sent is Sent.TROUBLE:
                 self._rest(result)
             elif result.sent is Sent.UNCLEAR:

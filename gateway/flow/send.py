@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from datetime import datetime, timedelta
 from time import monotonic
 
@@ -18,8 +20,35 @@ from gateway.options import Retry
 from gateway.store.facts import FactsQuery
 from gateway.store.store import Store, StoreBroken, StoreUnavailable
 
-BATCH = 20
+BATCH = 20  # mails at most
+SHARE = 0.2  # seconds' worth of mails in a batch: the rest is for the other senders
+MARKING = 2  # batches that have gone out and are being marked
+MANY = 1000  # senders
+PAUSE = 0.5  # seconds until an idle sender looks by itself
 LONGEST = 1.0  # seconds after which a batch is cut short and marked: what is sent and not marked goes out twice
+
+
+Transmit = Callable[[Sequence[Outgoing], Outgoing | None], list[SendResult]]
+"""Hands over mails, told which one the next call begins with. Never raises; one result for each mail."""
+
+
+class Bell:
+    """Wakes one sender that sleeps, whichever it is. What is rung while all are at work is heard before they sleep."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self.rung = 0
+
+    def ring(self, *, all_of_them: bool = False) -> None:
+        with self._changed:
+            self.rung += 1
+            self._changed.notify(MANY if all_of_them else 1)
+
+    def wait(self, rung: int, seconds: float) -> None:
+        """Until it has rung since it had `rung` times, or for so long."""
+        with self._changed:
+            if self.rung == rung:
+                self._changed.wait(seconds)
 
 
 class Unmarked:
@@ -48,12 +77,12 @@ class Unmarked:
 
 
 class Sending:
-    """One sender. `transmit` never raises and gives one result for each mail."""
+    """One sender. Those of a daemon share `unmarked`, `pace` and `bell`, which is rung when mail is due."""
 
     def __init__(
         self,
         store: Store,
-        transmit: Callable[[Sequence[Outgoing]], list[SendResult]],
+        transmit: Transmit,
         current: Callable[[], Current],
         now: Callable[[], datetime],
         retry: Retry,
@@ -61,27 +90,35 @@ class Sending:
         count: Callable[[str], None] = lambda _: None,
         unmarked: Unmarked | None = None,
         pace: Pace | None = None,
+        bell: Bell | None = None,
     ) -> None:
         self._store, self._transmit, self._current = store, transmit, current
         self._now, self._retry, self._spread, self._count = now, retry, spread, count
         self._unmarked = unmarked or Unmarked()
         self._pace = pace or Pace()
         self._told_up_to = 0
-        self._news = threading.Event()
+        self._bell = bell or Bell()
+        self._most = BATCH
+        self._marking: deque[tuple[Sequence[Outgoing], Sequence[SendResult], Future[list[int]]]] = deque()
         self._stopping: Callable[[], bool] = lambda: False
-
-    def wake(self) -> None:
-        self._news.set()
 
     def run(self, stop: threading.Event) -> None:
         self._stopping = stop.is_set
         while not stop.is_set():
-            if not self.step():
-                self._news.wait(timeout=0.5)
-                self._news.clear()
+            rung = self._bell.rung
+            if not self._turn() and not self._settle_marks():
+                self._bell.wait(rung, PAUSE)
+        self._settle_marks()
 
     def step(self) -> int:
-        """One batch; how many mails have moved: gone, refused, or put off. None while the relay is left alone."""
+        """One batch, marked; how many mails have moved: gone, refused, or put off. None while the relay is left
+        alone."""
+        try:
+            return self._turn()
+        finally:
+            self._settle_marks()
+
+    def _turn(self) -> int:
         if not self._pace.enter():
             return 0
         try:
@@ -90,52 +127,86 @@ class Sending:
             self._pace.leave()
 
     def _batch(self) -> int:
-        batch = self._store.claim_outbox(BATCH, self._now())
+        batch = self._store.claim_outbox(self._most, self._now())
         if not batch:
             return 0
+        if len(batch) >= self._most:
+            self._bell.ring()  # there may be more
         known = self._unmarked.of(batch)
         out = {result.outbox_id for result in known}
         results, put_off = self._transmitted([mail for mail in batch if mail.id not in out])
         results = known + results
         try:
-            failed = self._mark(results) if results else []
+            if results:
+                self._mark(batch, results)
         finally:
             self._put_off(put_off)
-        self._tell(batch, results)
         if any(result.sent is Sent.TROUBLE for result in results):
-            failed += self._give_up(results[-1].reply)
-        if failed:
-            self.tell_failed()
+            self._settle_marks()
+            if self._give_up(results[-1].reply):
+                self.tell_failed()
         return len(put_off) + sum(1 for result in results if result.sent is not Sent.TROUBLE)
 
     def _transmitted(self, batch: Sequence[Outgoing]) -> tuple[list[SendResult], dict[int, float]]:
         """(what became of mails, others with the seconds for which they may not go). The rest of the batch is given
         back untried: after trouble with the relay, when it takes long, and at the end."""
         began, results, put_off = monotonic(), list[SendResult](), dict[int, float]()
-        for mail in batch:
-            if not self._store.sure_of_claims():
-                break
-            wait = self._pace.begin(mail)
-            if wait is None:
-                break
-            if wait:
-                put_off[mail.id] = wait
-                continue
-            result = self._sent(mail)
-            self._pace.end(mail, result)
+        left = deque(batch)
+        mail, more = self._begun(left, put_off), True
+        while mail is not None and self._store.sure_of_claims():
+            following = self._begun_ahead(mail, left, put_off) if more else None
+            result = self._sent(mail, following)
+            self._pace.end(mail, result, following)
             results.append(result)
-            if self._stopping() or result.sent is Sent.TROUBLE or monotonic() - began > LONGEST:
+            more = not (self._stopping() or result.sent is Sent.TROUBLE or monotonic() - began > LONGEST)
+            if following is None and more:
+                following = self._begun(left, put_off)
+            mail = following
+            if result.sent is Sent.TROUBLE:
                 break
+        if mail is not None:
+            self._pace.drop(mail)
+        self._learn(len(results), monotonic() - began)
         done = {result.outbox_id for result in results}
         self._store.unclaim_outbox(mail.id for mail in batch if mail.id not in done and mail.id not in put_off)
         return results, put_off
 
-    def _sent(self, mail: Outgoing) -> SendResult:
+    def _begun(self, left: deque[Outgoing], put_off: dict[int, float]) -> Outgoing | None:
+        """The next that may go, waited for. None: this sender is to send nothing more now."""
+        while left and self._store.sure_of_claims():
+            mail = left.popleft()
+            wait = self._pace.begin(mail)
+            if wait is None:
+                break
+            if not wait:
+                return mail
+            put_off[mail.id] = wait
+        return None
+
+    def _begun_ahead(self, before: Outgoing, left: deque[Outgoing], put_off: dict[int, float]) -> Outgoing | None:
+        """The next, where it may go without waiting."""
+        while left:
+            wait = self._pace.ahead(before, left[0])
+            if wait is None:
+                break
+            mail = left.popleft()
+            if not wait:
+                return mail
+            put_off[mail.id] = wait
+        return None
+
+    def _sent(self, mail: Outgoing, following: Outgoing | None) -> SendResult:
         try:
-            return self._transmit([mail])[0]
+            return self._transmit([mail], following)[0]
         except Exception as error:  # noqa: BLE001 - against its promise; the mail may be what it stumbles over
             log.fault("sender", f"mail {mail.id}: {type(error).__name__}: {error}", error)
             return SendResult(mail.id, Sent.UNCLEAR, f"fault: {type(error).__name__}")
+
+    def _learn(self, mails: int, seconds: float) -> None:
+        """How many are taken at once follows from how long they take."""
+        if mails:
+            fit = SHARE * mails / max(seconds, 1e-6)
+            self._most = round(max(1, min(BATCH, (self._most + fit) / 2)))
 
     def _put_off(self, seconds: Mapping[int, float]) -> None:
         """Not their own fault: it is no failed try."""
@@ -153,12 +224,30 @@ class Sending:
                 break
         return failed
 
-    def _mark(self, results: Sequence[SendResult]) -> list[int]:
-        """The mails that have now failed for good."""
+    def _mark(self, batch: Sequence[Outgoing], results: Sequence[SendResult]) -> None:
+        """Hands the marks to the store. They go into its next group with what else is ready; the next batch goes out
+        meanwhile, but never a third one."""
+        while len(self._marking) >= MARKING:
+            self._settle_mark()
         self._unmarked.begin(results)
-        failed = self._store.mark_sent(results, self._now(), self._retry, self._spread).result()
+        future = self._store.mark_sent(results, self._now(), self._retry, self._spread)
+        self._marking.append((batch, results, future))
+
+    def _settle_marks(self) -> int:
+        """Waits until all that was handed over is marked; of how many batches."""
+        settled = 0
+        while self._marking:
+            self._settle_mark()
+            settled += 1
+        return settled
+
+    def _settle_mark(self) -> None:
+        batch, results, future = self._marking.popleft()
+        failed = future.result()
         self._unmarked.done(results)
-        return failed
+        self._tell(batch, results)
+        if failed:
+            self.tell_failed()
 
     def _tell(self, batch: Sequence[Outgoing], results: Sequence[SendResult]) -> None:
         by_id = {mail.id: mail for mail in batch}

@@ -285,6 +285,67 @@ def test_several_threads_share_one_sender() -> None:
     assert len(relay.taken) == 80
 
 
+def test_the_envelope_of_the_next_mail_goes_ahead_and_the_mail_only_in_its_turn() -> None:
+    with FaultyRelay() as relay:
+        sender = SmtpSender(options(relay))
+        first = sender.send([mail(1)], mail(2, "c@x.example"))
+        deadline = time.monotonic() + 10
+        while relay.commands[-1] != "DATA" and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert [each[:4] for each in relay.commands].count("MAIL") == 2
+        assert [each.recipient for each in relay.taken] == ["a@x.example"]
+        second = sender.send([mail(2, "c@x.example")])
+        sender.close()
+    assert [each.sent for each in first + second] == [D, D]
+    assert [each.recipient for each in relay.taken] == ["a@x.example", "c@x.example"]
+    assert relay.connections == 1
+    assert relay.commands.count("QUIT") == 1
+
+
+def test_a_mail_that_was_announced_and_is_not_sent_leaves_nothing_at_the_relay() -> None:
+    with FaultyRelay() as relay:
+        sender = SmtpSender(options(relay))
+        sender.send([mail(1)], mail(2, "c@x.example"))
+        assert sender.send([mail(3, "d@x.example")])[0].sent is D
+        sender.close()
+    assert [each.recipient for each in relay.taken] == ["a@x.example", "d@x.example"]
+    assert relay.connections == 2
+
+
+@pytest.mark.parametrize(
+    ("moment", "what", "sent"),
+    [
+        ("MAIL", "!drop", [D, D, D]),  # before a word of the second was taken: over another connection
+        ("MAIL", "421 4.7.0 enough", [D, D, D]),
+        ("RCPT", "550 5.1.1 unknown", [D, R, D]),
+        ("RCPT", "451 4.7.1 later", [D, L, D]),
+        ("RCPT", "!drop", [D, D, D]),
+        ("DATA", "!drop", [D, D, D]),
+        ("DATA", "554 5.7.1 no", [D, R, D]),
+        ("DOT", "!keep-drop", [D, U, D]),
+        ("DOT", "!drop", [D, U, D]),
+    ],
+)
+def test_what_becomes_of_a_mail_that_was_announced(moment: str, what: str, sent: list[Sent]) -> None:
+    told: list[str] = []
+
+    def second(relay: FaultyRelay) -> str:
+        if len(relay.taken) == 1 and not told:
+            told.append(what)
+            return what
+        return "354 go on" if moment == "DATA" else "250 ok"
+
+    with FaultyRelay({moment: second}) as relay:
+        sender = SmtpSender(options(relay))
+        mails = [mail(1), mail(2, "c@x.example"), mail(3, "d@x.example")]
+        results = [sender.send([each], then)[0] for each, then in zip(mails, [*mails[1:], None], strict=True)]
+        sender.close()
+    assert [each.sent for each in results] == sent
+    assert told
+    again = ["c@x.example"] if what == "!keep-drop" or sent[1] is D else []
+    assert [each.recipient for each in relay.taken] == ["a@x.example", *again, "d@x.example"]
+
+
 def test_no_relay_at_all() -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))

@@ -234,7 +234,7 @@ def test_a_transmit_that_raises_costs_nothing_that_went_out(desk: DeskUnderTest)
         pass
     out: list[int] = []
 
-    def transmit(batch: Sequence[Outgoing]) -> list[SendResult]:
+    def transmit(batch: Sequence[Outgoing], _then: Outgoing | None) -> list[SendResult]:
         (mail,) = batch
         if len(out) == 3 and not raised:
             raised.append(mail.id)
@@ -262,7 +262,7 @@ def test_two_senders_send_nothing_twice_while_marks_fail(desk: DeskUnderTest, mo
     due = desk.store.outbox_depth()
     out: Counter[int] = Counter()
 
-    def transmit(batch: Sequence[Outgoing]) -> list[SendResult]:
+    def transmit(batch: Sequence[Outgoing], _then: Outgoing | None) -> list[SendResult]:
         out.update(mail.id for mail in batch)
         return [SendResult(mail.id, Sent.DELIVERED, "250 ok") for mail in batch]
 

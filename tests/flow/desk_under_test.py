@@ -87,7 +87,7 @@ class DeskUnderTest:
     def _in_child(self, raw: bytes):  # type: ignore[no-untyped-def]
         return read_message(raw, ReadLimits())
 
-    def _transmit(self, batch: Sequence[Outgoing]) -> list[SendResult]:
+    def _transmit(self, batch: Sequence[Outgoing], _then: Outgoing | None = None) -> list[SendResult]:
         results = []
         for mail in batch:
             refused = self.refuse.get(mail.recipient)

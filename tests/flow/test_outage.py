@@ -31,9 +31,9 @@ class Outage:
         self.away, self.tried = False, 0
         usual = self.desk._transmit
 
-        def transmit(batch):  # type: ignore[no-untyped-def]  # as _transmit
+        def transmit(batch, then=None):  # type: ignore[no-untyped-def]  # as _transmit
             self.tried += len(batch)
-            return [SendResult(mail.id, AWAY.sent, AWAY.reply) for mail in batch] if self.away else usual(batch)
+            return [SendResult(mail.id, AWAY.sent, AWAY.reply) for mail in batch] if self.away else usual(batch, then)
 
         self.desk.sending._transmit = transmit
 

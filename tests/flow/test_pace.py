@@ -138,6 +138,46 @@ def _pass(watch: Watch, seconds: float) -> bool:
     return True
 
 
+# --- ahead of its turn ---
+
+
+def test_a_mail_goes_ahead_only_behind_a_quick_domain_and_waits_for_nothing() -> None:
+    watch = Watch()
+    way = pace(watch, domain_connections=1)
+    assert way.begin(mail(1)) == 0
+    assert way.ahead(mail(1), mail(2, "y.example")) is None, "nothing is known of x.example yet"
+    told(way, mail(1), Sent.DELIVERED)
+    assert way.begin(mail(3)) == 0
+    assert way.ahead(mail(3), mail(4)) is None, "one connection at a time to x.example"
+    assert way.ahead(mail(3), mail(5, "y.example")) == 0
+    way.end(mail(3), SendResult(3, Sent.DELIVERED, "said"), mail(5, "y.example"))
+    told(way, mail(5, "y.example"), Sent.DELIVERED)
+    assert way.begin(mail(6, "y.example")) == 0
+
+
+def test_the_time_before_its_turn_is_not_its_domains() -> None:
+    watch = Watch()
+    way = pace(watch)
+    assert send(way, mail(1))
+    assert way.begin(mail(2)) == 0
+    assert way.ahead(mail(2), mail(3, "y.example")) == 0
+    watch.now += SLOW * 2
+    way.end(mail(2), SendResult(2, Sent.DELIVERED, "said"), mail(3, "y.example"))
+    told(way, mail(3, "y.example"), Sent.DELIVERED)
+    assert way.begin(mail(4, "y.example")) == 0
+    assert way.begin(mail(5, "y.example")) == 0, "y.example is quick: two at once"
+
+
+def test_a_mail_that_is_dropped_leaves_room() -> None:
+    way = pace(Watch(), domain_connections=1)
+    assert send(way, mail(1))
+    assert way.begin(mail(2)) == 0
+    assert way.ahead(mail(2), mail(3, "y.example")) == 0
+    way.drop(mail(3, "y.example"))
+    told(way, mail(2), Sent.TROUBLE)
+    assert way.ahead(mail(2), mail(4)) is None, "none while the relay is in trouble"
+
+
 # --- domains ---
 
 
