@@ -67,7 +67,7 @@ def _record(message: Message, reading: Reading | None, limits: ReadLimits) -> Re
         "cc": [_mailbox(box) for box in message.cc],
         "subject": message.subject,
         "date": message.date.isoformat() if message.date else None,
-        **_kind(message, reading),
+        **_kind(reading),
         "text": message.text,
         "html_text": many_lines(to_text(message.html), limits.text) if message.html else None,
         **_parts_of_text(message, reading),
@@ -86,7 +86,7 @@ def _evidence(reading: Reading | None) -> Record | None:
     return None if reading is None else {"level": f"E{int(reading.evidence)}", "why": reading.evidence_reason}
 
 
-def _kind(message: Message, reading: Reading | None) -> Record:
+def _kind(reading: Reading | None) -> Record:
     """All None for a mail that was not judged."""
     if reading is None:
         names = ("language", "kind", "kind_reason", "auto_reason", "may_answer", "is_work", "bounce")
@@ -98,16 +98,15 @@ def _kind(message: Message, reading: Reading | None) -> Record:
         "auto_reason": None if reading.kind in _NO_AUTOMATON else reading.reason,
         "may_answer": reading.may_answer,
         "is_work": reading.is_work,
-        "bounce": _bounce(message.report, reading.kind) if reading.kind in _FAILURES else None,
+        "bounce": _bounce(reading.message.report) if reading.kind in _FAILURES else None,
     }
 
 
-def _bounce(report: DeliveryReport | None, kind: MailKind) -> Record:
-    status = report.status if report else ""
+def _bounce(report: DeliveryReport | None) -> Record:
     return {
         "recipients": list(report.recipients) if report else [],
-        "status": status or None,
-        "permanent": kind is MailKind.BOUNCE and not status.startswith("4"),
+        "status": report.status or None if report else None,
+        "permanent": report is None or report.permanent,
         "our_message_id": report.original_message_id or None if report else None,
     }
 

@@ -42,7 +42,7 @@ def decide_record(case: Case, context: DeskContext, draft: Draft) -> None:
 
 def _permanent(case: Case) -> bool:
     report = case.reading.message.report
-    return report is None or not report.status.startswith("4")
+    return report is None or report.permanent
 
 
 def _said(case: Case) -> str:

@@ -90,54 +90,6 @@ ABSENCE_WORDS = _each(
     """
 )
 
-# in the subject of a bounce; counts only from a null sender, a mailer, or at a bounce address
-FAILURE_SUBJECTS = _each(
-    """
-    undeliverable | undelivered | undelivered mail returned to sender | mail delivery fail | mail delivery system |
-    delivery status notification (failure) | delivery failure | delivery has failed | delivery notification |
-    returned mail | returned to sender | failure notice | mail system error | mail could not be delivered |
-    message you sent | could not be delivered | delivery fail | not delivered | nondeliverable | không gửi được |
-    không thể gửi | không thể phân phối | không phát được | thư bị trả | thư trả lại | gửi thất bại |
-    gửi thư thất bại | không chuyển được | lỗi gửi thư | thư bị từ chối | 退信 | 系统退信 | 退件 | 无法投递 |
-    无法送达 | 未送达 | 未能送达 | 投递失败 | 发送失败 | 邮件被退回 | 無法傳遞 | 無法投遞 | 未傳遞 | 傳遞失敗 |
-    配信不能 | 配信できま | 送信できま | 配達不能 | 配信エラー | 送信エラー | 未配信 | 배달되지 않음 |
-    배달할 수 없 | 반송 | 전송 실패 | 전달되지 | unzustellbar | nicht zugestellt | konnte nicht zugestellt |
-    zustellung fehlgeschlagen | échec de la remise | échec de remise | non remis | non distribuable | non délivré |
-    échec de distribution | no se puede entregar | no se pudo entregar | no entregado | error de entrega |
-    não entregue | não foi possível entregar | não é possível | falha na entrega | недоставлен | не доставлен |
-    не удалось доставить | не может быть доставлен | onbestelbaar | niet afgeleverd | kan niet worden bezorgd |
-    impossibile recapitare | non recapitabile | mancato recapito | nie można dostarczyć | niedostarczon |
-    nie dostarczon | kan inte leverera | olevererbart | kunde inte levereras | teslim edilemedi |
-    teslim edilemeyen | iletilemedi
-    """
-)
-
-# in the first lines of a bounce that has no telling subject; counts only from a mailer or at a bounce address
-FAILURE_WORDS = _each(
-    """
-    could not be delivered | couldn't be delivered | was not delivered | wasn't delivered | delivery failed |
-    delivery to the following recipient | unable to deliver | address not found | user unknown | no such user |
-    mailbox full | mailbox is full | mailbox unavailable | quota exceeded | over quota | permanent error |
-    permanent failure | this is the qmail-send program | has been rejected | recipient address rejected |
-    không thể gửi | không gửi được | không tồn tại | hộp thư đầy | hộp thư đã đầy | bị trả lại | bị từ chối |
-    被退回 | 无法送达 | 无法投递 | 投递失败 | 不存在 | 邮箱已满 | 拒收 | 无法发送 | 無法傳遞 |
-    配信できませんでした | 送信できませんでした | 配信されませんでした | 전송되지 | 배달되지 | nicht zugestellt |
-    konnte nicht | n'a pas pu | no se pudo entregar | não pôde ser | не удалось доставить | non è stato possibile |
-    nie można | kunde inte | kon niet worden | teslim edilemedi
-    """
-)
-
-# in the subject of a notice that delivery goes on
-DELAY_SUBJECTS = _each(
-    """
-    delivery status notification (delay) | delayed mail (still being retried) | warning: could not send message |
-    delivery delayed | delivery is delayed | delayed: | message delayed | warning: message | mail delayed |
-    not yet been delivered | still being retried | bị trì hoãn | gửi chậm | chưa gửi được | trì hoãn gửi | 延迟 |
-    延遲 | 投递延迟 | 尚未送达 | 遅延 | 지연 | verzögert | retardé | retrasad | atrasad | задерж | vertraagd |
-    in ritardo | opóźnion | försenad | gecikti
-    """
-)
-
 # read receipts that carry no report; both the subject and the text must say so
 READ_PREFIXES = frozenset(
     _each(

@@ -16,7 +16,7 @@ _STATUS_TYPES = frozenset({"message/delivery-status", "message/global-delivery-s
 _OTHER_TYPES = frozenset(
     {"message/disposition-notification", "message/global-disposition-notification", "message/feedback-report"}
 )
-_RETURNED_TYPES = frozenset(
+RETURNED_TYPES = frozenset(
     {"message/rfc822", "message/global", "text/rfc822-headers", "message/rfc822-headers", "message/global-headers"}
 )
 _ACTIONS = ("failed", "delayed", "delivered", "relayed", "expanded")  # the worst names the report
@@ -39,7 +39,7 @@ def read_report(leaves: Sequence[Leaf]) -> DeliveryReport | None:
     other = next((leaf for leaf in leaves if leaf.type in _OTHER_TYPES), None)
     if status is None and other is None:
         return None
-    returned = next((leaf for leaf in leaves if leaf.type in _RETURNED_TYPES), None)
+    returned = next((leaf for leaf in leaves if leaf.type in RETURNED_TYPES), None)
     original = _original_id(returned.content) if returned else ""
     groups = _groups(status.content if status is not None else other.content if other is not None else b"")
     if not original:
@@ -84,14 +84,19 @@ def _severity(group: Group) -> int:
 
 
 def _recipients(groups: list[Group]) -> tuple[str, ...]:
-    names = ("final-recipient", "original-recipient", "original-rcpt-to", "x-actual-recipient")
+    """Each as the sender wrote it, where that is told (RFC 3464 §2.3.1): an alias leads elsewhere."""
+    names = ("original-recipient", "final-recipient", "original-rcpt-to", "x-actual-recipient", "removal-recipient")
     found: dict[str, None] = {}
     for group in groups:
-        value = next((group[name] for name in names if group.get(name)), "")
-        address = one_line(_after_type(value), 320).strip("<> ")
-        if "@" in address and not any(sign in address for sign in " \t<>,"):
+        address = next((one for name in names if (one := _address(group.get(name, "")))), "")
+        if address:
             found.setdefault(address)
     return tuple(found)[:_MOST_RECIPIENTS]
+
+
+def _address(value: str) -> str:
+    address = one_line(_after_type(value), 320).strip("<> ")
+    return address if "@" in address and not any(sign in address for sign in " \t<>,") else ""
 
 
 def _after_type(value: str) -> str:
@@ -101,11 +106,16 @@ def _after_type(value: str) -> str:
 
 
 def _original_id(content: bytes) -> str:
-    """The Message-ID in the header of a returned message; its body is not looked at."""
+    found = message_ids(header_value(content, "message-id"))
+    return found[0] if found else ""
+
+
+def header_value(content: bytes, name: str) -> str:
+    """The first field of this name (lower case) in the header of a returned message, unfolded, "" if there is none; the
+    body is not looked at."""
     head = content[:_MOST].replace(b"\r\n", b"\n").replace(b"\r", b"\n").lstrip(b"\n").partition(b"\n\n")[0]
     for line in _FOLD.sub("", head.decode("latin-1")).split("\n"):
-        name, colon, value = line.partition(":")
-        if colon and name.strip().lower() == "message-id":
-            found = message_ids(value)
-            return found[0] if found else ""
+        field, colon, value = line.partition(":")
+        if colon and field.strip().lower() == name:
+            return value
     return ""

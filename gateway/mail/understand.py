@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from gateway.mail.bounce_text import completed, read_words
 from gateway.mail.classify import OwnMail, classify
 from gateway.mail.identify import identify
 from gateway.mail.language import guess
 from gateway.mail.reply import separate
 from gateway.mail.thread import find_tag, find_tokens, own_references
 from gateway.mail.token import party_matches
-from gateway.model import Intake, Message, Reading, TokenCheck
+from gateway.model import Intake, MailKind, Message, Reading, TokenCheck
 from gateway.options import Keys
+
+_FAILURES = frozenset({MailKind.BOUNCE, MailKind.DELAY})
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,9 @@ def understand(message: Message, intake: Intake, context: ReadContext) -> Readin
     envelope = intake.envelope
     tokens = find_tokens(message, envelope, context.today, context.keys)
     classified = classify(message, envelope, context.own)
+    if classified.kind in _FAILURES:
+        delayed = classified.kind is MailKind.DELAY
+        message = replace(message, report=completed(message.report, read_words(message), delayed))
     evidence, why = identify(message, envelope, intake.source, tokens, context.authserv_ids, intake.confirmed)
     own_words = separate(message).new_text
     return Reading(

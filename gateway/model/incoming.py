@@ -77,13 +77,19 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True)
 class DeliveryReport:
-    """RFC 3464 in short."""
+    """RFC 3464 in short; of a bounce without such a report, what its words say."""
 
     action: str  # "failed", "delayed", "delivered", "relayed", "expanded" or ""
     status: str  # "5.1.1" or ""
     recipients: tuple[str, ...]
     diagnostic: str = ""
     original_message_id: str = ""
+    soft: bool = False  # no status, but a full mailbox or another failure that passes
+
+    @property
+    def permanent(self) -> bool:
+        """A failure for good: 5.x.x, or no status and no word of one that passes."""
+        return self.action in ("failed", "") and not self.status.startswith("4") and not self.soft
 
 
 class Region(NamedTuple):
