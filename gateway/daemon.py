@@ -41,7 +41,7 @@ from gateway.mail.token import bare_address
 from gateway.model import Received, Source
 from gateway.options import ImapMailbox, Listen
 from gateway.outbox_orders import outbox_orders
-from gateway.settings import Settings, verify_password
+from gateway.settings import Settings, verify_login
 from gateway.store.errors import StoreBroken
 from gateway.watch import Seen, Watch, last_words
 
@@ -175,10 +175,6 @@ class Daemon:
         boxes.proven(mailbox)
         return "another daemon polls it"
 
-    def _login(self, user: str, password: str) -> bool:
-        stored = self._settings.submission_users.get(user.strip().lower())
-        return stored is not None and verify_password(password, stored)
-
     def _clock_was_set(self) -> None:
         """No mail waits for an instant that was reckoned by another clock."""
         retry = self._settings.retry
@@ -269,7 +265,7 @@ class Daemon:
                 self._accept,
                 self._accepts,
                 self._clock.now,
-                self._login if listen.auth else None,
+                partial(verify_login, self._settings.submission_users) if listen.auth else None,
                 self._ready,
                 sock=inherited.get(name),
                 owns_domain=self._owns,

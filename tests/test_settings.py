@@ -13,6 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy.engine import make_url
 
+from gateway import keyring
+from gateway.keyring import verify_login, verify_password
 from gateway.options import Caps, Desk, ReadLimits, Retry
 from gateway.settings import (
     Settings,
@@ -22,7 +24,6 @@ from gateway.settings import (
     load_keys,
     read_settings,
     read_state_dir,
-    verify_password,
 )
 
 DESK = "state_dir: state\ndesk: {prefix: DEMO, domain: d.example, bounce_address: bounce@d.example}\n"
@@ -249,6 +250,16 @@ def test_password_known_answer() -> None:
     assert verify_password("x", stored)
     assert verify_password("correct horse", HASH)
     assert not verify_password("correct horse ", HASH)
+
+
+def test_an_unknown_login_costs_as_much_as_a_wrong_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    users, made = {"lan@people.example": HASH}, list[object]()
+    scrypt = keyring._scrypt
+    monkeypatch.setattr(keyring, "_scrypt", lambda *given: (made.append(given[2:]), scrypt(*given))[1])
+    assert verify_login(users, " Lan@People.example", "correct horse")
+    assert not verify_login(users, "lan@people.example", "wrong")
+    assert not verify_login(users, "nobody@people.example", "correct horse")
+    assert made == [(14, 8, 1)] * 3
 
 
 @settings(max_examples=8, deadline=None)

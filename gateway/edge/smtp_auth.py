@@ -55,20 +55,15 @@ class LoginConversation(Conversation):
         return AuthResult(success=False, handled=False, auth_data=auth_data)
 
     async def _verdict(self, said: LoginPassword) -> str:
-        verify = self.reception.verify_login
         try:
             login, password = said.login.decode().strip().lower(), said.password.decode()
         except UnicodeDecodeError:
             login = password = ""
-        known = False
-        if verify is not None and login and password:
-            known = await self.loop.run_in_executor(None, verify, login, password) is True
-        if known:
+        if await self.reception.logins.known(self.peer, login, password):
             self.login = login
             return "235 2.7.0 welcome"
-        self.reception.failures.add(self.peer, self.loop.time())
         return self._slow_down() or "535 5.7.8 login or password wrong"
 
     def _slow_down(self) -> str:
-        blocked = self.reception.failures.blocked(self.peer, self.loop.time())
+        blocked = self.reception.logins.blocked(self.peer)
         return "421 4.7.0 too many failed logins, slow down" if blocked else ""

@@ -10,6 +10,7 @@ from datetime import datetime
 
 from gateway.edge.smtp_commands import MailConversation
 from gateway.edge.smtp_limits import Connections, Networks, Room
+from gateway.edge.smtp_logins import Logins
 from gateway.edge.smtp_protocol import Reception
 from gateway.edge.smtp_tls import Certificate
 from gateway.model import Received, Source
@@ -26,7 +27,7 @@ class SmtpListener:
     `accept` is called in the event loop and must not block; it returns a future of the intake id and may raise. An
     exception (raised or in the future) is 451 4.3.0 to the client, or 452 4.3.1 if it has a true attribute `full`.
     `accepts_recipient`, `owns_domain` and `ready` are called in the event loop and must be quick; `verify_login` runs
-    in a thread. `ready` answers "" or the reason why mail cannot be taken: 421 4.3.2 and hanging up where it begins
+    in threads. `ready` answers "" or the reason why mail cannot be taken: 421 4.3.2 and hanging up where it begins
     with "broken", 451 4.3.0 where with "read-only", else 452 4.3.1; the reason is never said. Without `owns_domain` a
     domain is ours if its postmaster is accepted (RFC 5321 §4.5.1). `sock` is a listening socket (socket activation),
     used instead of host and port.
@@ -55,7 +56,7 @@ class SmtpListener:
             accepts_recipient=accepts_recipient,
             owns_domain=owns_domain or (lambda domain: accepts_recipient(f"postmaster@{domain}")),
             now=now,
-            verify_login=verify_login,
+            logins=Logins(verify_login or _nobody),
             ready=ready,
             trusted=trusted,
             connections=Connections(listen.max_connections, listen.max_per_peer, trusted),
@@ -112,6 +113,7 @@ class SmtpListener:
                 break
             await asyncio.sleep(0.02)
         self._dismiss(idle_only=False)
+        self._reception.logins.close()
         await asyncio.sleep(0)
 
     def _dismiss(self, *, idle_only: bool) -> int:
@@ -120,3 +122,7 @@ class SmtpListener:
         for conversation in self._reception.present.difference(busy):
             conversation.dismiss(_SHUTTING_DOWN)
         return len(busy)
+
+
+def _nobody(_login: str, _password: str) -> bool:
+    return False

@@ -16,7 +16,8 @@ from datetime import datetime
 from aiosmtpd.smtp import SMTP, TLSSetupException
 
 from gateway import log
-from gateway.edge.smtp_limits import Connections, LoginFailures, Networks, Room, peer_address
+from gateway.edge.smtp_limits import Connections, Networks, Room, peer_address
+from gateway.edge.smtp_logins import Logins
 from gateway.edge.smtp_tls import Certificate
 from gateway.model import Received, Source
 from gateway.options import Listen
@@ -44,13 +45,12 @@ class Reception:
     accepts_recipient: Callable[[str], bool]
     owns_domain: Callable[[str], bool]
     now: Callable[[], datetime]
-    verify_login: Callable[[str, str], bool] | None
+    logins: Logins
     ready: Callable[[], str]
     trusted: Networks
     connections: Connections
     room: Room
     certificate: Certificate | None = None
-    failures: LoginFailures = field(default_factory=LoginFailures)
     present: set[Conversation] = field(default_factory=set)
     commits: set[asyncio.Future[int]] = field(default_factory=set)
     closing: bool = False

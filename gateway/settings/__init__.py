@@ -5,7 +5,7 @@ sizes are octets or `500KB`, `40MB`. Relative paths count from the folder of the
 `{file: path}`, `{env: NAME}` or `{credential: NAME}` (systemd's `$CREDENTIALS_DIRECTORY`).
 """
 
-from gateway.keyring import SettingsError, add_key, borrowed_keys, hash_password, load_keys, verify_password
+from gateway.keyring import SettingsError, add_key, borrowed_keys, hash_password, load_keys, verify_login
 from gateway.settings.reading import Settings, read_settings, read_state_dir
 
 __all__ = [
@@ -17,5 +17,5 @@ __all__ = [
     "load_keys",
     "read_settings",
     "read_state_dir",
-    "verify_password",
+    "verify_login",
 ]

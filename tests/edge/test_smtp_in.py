@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,8 @@ from hypothesis import strategies as st
 from gateway.edge import smtp_commands
 from gateway.edge.smtp_address import Refusal, is_null_sender, read_path
 from gateway.edge.smtp_data import DataReader
-from gateway.edge.smtp_limits import LoginFailures, peer_address, peer_key
+from gateway.edge.smtp_limits import LOGIN_FAILURES, LoginFailures, peer_address, peer_key
+from gateway.edge.smtp_logins import Logins
 from gateway.model import Source
 from tests.edge.dialogs import NOW, Client, Desk, Dialog, Play, Stage, make_certificate, make_listener, read_dialogs
 
@@ -579,6 +580,60 @@ def test_login_failures_are_forgotten_after_a_minute_and_bounded() -> None:
     for number in range(12_000):
         failures.add(f"10.0.{number // 256}.{number % 256}", 100)
     assert len(failures._times) <= 10_000
+
+
+def guessing(told: Callable[[Logins, list[str], threading.Event], Coroutine[Any, Any, None]]) -> None:
+    """`told` is given logins that are verified when the event is set, and those that are being verified."""
+    verdict, asked = threading.Event(), list[str]()
+
+    def verify(login: str, _password: str) -> bool:
+        asked.append(login)
+        return verdict.wait(10) and login == "ann"
+
+    logins = Logins(verify)
+    try:
+        asyncio.run(told(logins, asked, verdict))
+    finally:
+        verdict.set()
+        logins.close()
+
+
+async def until(done: Callable[[], bool]) -> None:
+    async with asyncio.timeout(5):
+        while not done():
+            await asyncio.sleep(0.01)
+
+
+def test_who_guesses_over_many_connections_waits_for_himself() -> None:
+    async def told(logins: Logins, asked: list[str], verdict: threading.Event) -> None:
+        guesses = [asyncio.ensure_future(logins.known("10.0.0.1", f"guess{n}", "x")) for n in range(30)]
+        await until(lambda: asked == ["guess0"])
+        agent = asyncio.ensure_future(logins.known("10.0.0.2", "ann", "x"))
+        await until(lambda: asked == ["guess0", "ann"])
+        verdict.set()
+        assert await agent
+        assert not any(await asyncio.gather(*guesses))
+        assert len(asked) == 1 + LOGIN_FAILURES, "the others are not even looked at"
+        assert logins.blocked("10.0.0.1")
+        assert not logins.blocked("10.0.0.2")
+        assert not logins._turns
+
+    guessing(told)
+
+
+def test_a_guess_counts_although_the_client_has_gone() -> None:
+    async def told(logins: Logins, asked: list[str], verdict: threading.Event) -> None:
+        for number in range(LOGIN_FAILURES):
+            assert not logins.blocked("10.0.0.1")
+            verdict.clear()
+            guess = asyncio.ensure_future(logins.known("10.0.0.1", f"guess{number}", "x"))
+            await until(lambda: asked[-1:] == [f"guess{number}"])  # noqa: B023  # called at once
+            guess.cancel()
+            await asyncio.gather(guess, return_exceptions=True)
+            verdict.set()
+        assert logins.blocked("10.0.0.1")
+
+    guessing(told)
 
 
 @pytest.mark.parametrize(("mail_from", "null"), [("", True), ("<>", True), (None, False), ("a@x", False)])
