@@ -40,7 +40,7 @@ class Load:
         self.kept: dict[str, str] = {}  # Message-ID → what followed 250
         self.tries = 0
         self._answered, self._replied = set(answered), set(replied)
-        self._waiting: queue.SimpleQueue[Mail] = queue.SimpleQueue()
+        self._waiting: queue.Queue[Mail] = queue.Queue()  # of several takers of a SimpleQueue one may wait for ever
         self._released = 0
         self._seen = 0
         self._stop = threading.Event()
