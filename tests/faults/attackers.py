@@ -5,17 +5,19 @@ from __future__ import annotations
 import asyncio
 import base64
 import os
+import re
 import smtplib
 import socket
 import threading
 import time
-from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 
-from tests.faults.running import HELP, Gateway, children, letter
+from tests.faults.running import AGENT, HELP, Gateway, children, letter
 
 MIB = 1024 * 1024
 CANARY = "127.0.9.9"  # a trusted relay, as a Postfix in front would be
@@ -54,7 +56,7 @@ class Toll:
 
     peak: int = 0  # octets, the whole tree
     worst: float = 0.0  # seconds until the canary had its answer
-    kept: int = 0  # canaries
+    kept: list[str] = field(default_factory=list)  # senders of canaries
     trouble: list[str] = field(default_factory=list)
 
 
@@ -65,7 +67,7 @@ def watched(gateway: Gateway, every: float = 0.5) -> Iterator[Toll]:
 
     def measure() -> None:
         assert gateway.process is not None
-        while not stop.wait(0.05):
+        while not stop.wait(0.1):
             toll.peak = max(toll.peak, memory(gateway.process.pid))
 
     def sing() -> None:
@@ -73,8 +75,7 @@ def watched(gateway: Gateway, every: float = 0.5) -> Iterator[Toll]:
         while not stop.is_set():
             began = time.monotonic()
             try:
-                _canary(gateway, number)
-                toll.kept += 1
+                toll.kept.append(_canary(gateway, number))
             except (OSError, smtplib.SMTPException) as error:
                 toll.trouble.append(f"canary {number}: {type(error).__name__}: {error}")
             toll.worst = max(toll.worst, time.monotonic() - began)
@@ -92,10 +93,12 @@ def watched(gateway: Gateway, every: float = 0.5) -> Iterator[Toll]:
             thread.join(60)
 
 
-def _canary(gateway: Gateway, number: int) -> None:
+def _canary(gateway: Gateway, number: int) -> str:
     name = f"canary{number}-{time.monotonic_ns()}"
+    sender = f"{name}@customer.example"
     with smtplib.SMTP("127.0.0.1", gateway.smtp, timeout=60, source_address=(CANARY, 0)) as client:
-        client.sendmail(f"{name}@customer.example", [HELP], letter(name, sender=f"{name}@customer.example"))
+        client.sendmail(sender, [HELP], letter(name, sender=sender))
+    return sender
 
 
 # --- the attackers --------------------------------------------------------------------------------------------------
@@ -107,61 +110,101 @@ class Stream:
     """One connection of an attacker."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.reader, self.writer = reader, writer
+        self._reader, self._writer = reader, writer
+        self._heard = bytearray()
+        self.deaf = False
 
     async def say(self, octets: bytes) -> None:
-        self.writer.write(octets)
-        await self.writer.drain()
+        self._writer.write(octets)
+        await self._writer.drain()
 
-    async def heard(self) -> bytes:
-        """Everything until the other side hangs up."""
-        found = bytearray()
+    async def listen(self) -> bytes:
+        """The last reply, once the other side has hung up; b"" if it has said nothing at all. From one that does not
+        listen: the last it had heard before."""
         try:
-            while octets := await self.reader.read(65536):
-                found += octets[-4096:]
+            while octets := await self._reader.read(65536):
+                if self.deaf:
+                    self._writer.transport.pause_reading()  # type: ignore[attr-defined]  # of a socket
+                    while not self._writer.transport.is_closing():
+                        await asyncio.sleep(0.05)
+                self._heard = (self._heard + octets)[-4096:]
         except OSError:
             pass
-        return bytes(found)
+        return next((line for line in reversed(self._heard.split(b"\r\n")) if line), b"")
+
+    async def heard(self, reply: bytes) -> None:
+        """Until a reply that begins so has come; for one who listens at the same time."""
+        while not any(line.startswith(reply) for line in self._heard.split(b"\r\n")):
+            await asyncio.sleep(0.01)
+
+    def hang_up(self) -> None:
+        self._writer.transport.abort()
 
 
 @dataclass
 class Ends:
-    """How the connections of an attack ended."""
+    """How the connections of an attack ended: the last reply → for each, the seconds from connecting to the end."""
 
-    last: Counter[str] = field(default_factory=Counter)  # by the code of the last reply, "" for none
-    longest: float = 0.0  # seconds from connecting to the end
+    after: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+
+    def add(self, reply: bytes, seconds: float) -> None:
+        self.after[KEPT.sub("kept", reply.decode("latin-1"))].append(seconds)
+
+    @property
+    def count(self) -> Counter[str]:
+        return Counter({reply: len(each) for reply, each in self.after.items()})
+
+    @property
+    def first(self) -> float:
+        """Seconds to the end of the connection that ended soonest."""
+        return min(chain(*self.after.values()))
+
+    @property
+    def last(self) -> float:
+        return max(chain(*self.after.values()))
+
+    def __str__(self) -> str:
+        return ", ".join(
+            f"{len(each)} x {reply or 'cut'!r} after {min(each):.1f} to {max(each):.1f} s"
+            for reply, each in sorted(self.after.items())
+        )
 
 
-def attacked(port: int, attack: Attack, many: int, peers: int = 10, patience: float = 120.0) -> Ends:
-    """Runs so many at once, from so many addresses; each hears on until it is hung up on. Fails when one is not."""
+KEPT = re.compile(r"kept as \d+")
+REFUSED = "refused by the kernel"
+
+
+def attacked(port: int, attack: Attack, many: int, peers: int = 10, patience: float = 120.0, first: int = 1) -> Ends:
+    """Runs so many at once, from so many addresses, 127.0.FIRST.1 and following; each hears on until it is hung up on.
+    TimeoutError when one is not."""
     ends = Ends()
 
-    async def one(number: int) -> None:
-        began = time.monotonic()
-        code = ""
-        try:
-            source = (f"127.0.{1 + number % peers}.1", 0)
-            stream = Stream(*await asyncio.open_connection("127.0.0.1", port, local_addr=source))
-        except OSError:
-            ends.last["refused"] += 1
-            return
-        listening = asyncio.ensure_future(stream.heard())
-        attacking = asyncio.ensure_future(_attack(attack, stream))
-        try:
-            said = await asyncio.wait_for(listening, patience)
-            lines = [line for line in said.splitlines() if line[:3].isdigit()]
-            code = lines[-1][:3].decode() if lines else ""
-        finally:
-            attacking.cancel()
-            stream.writer.transport.abort()
-        ends.last[code] += 1
-        ends.longest = max(ends.longest, time.monotonic() - began)
-
     async def all_of_them() -> None:
-        await asyncio.gather(*(one(number) for number in range(many)))
+        await asyncio.gather(
+            *(connection(port, attack, f"127.0.{first + number % peers}.1", patience, ends) for number in range(many))
+        )
 
     asyncio.run(all_of_them())
     return ends
+
+
+async def connection(port: int, attack: Attack, source: str, patience: float, ends: Ends) -> None:
+    """One connection from begin to end."""
+    began = time.monotonic()
+    try:
+        stream = Stream(*await asyncio.open_connection("127.0.0.1", port, local_addr=(source, 0)))
+    except OSError:
+        ends.add(REFUSED.encode(), time.monotonic() - began)
+        return
+    attacking = asyncio.ensure_future(_attack(attack, stream))
+    try:
+        last = await asyncio.wait_for(stream.listen(), patience)
+    finally:
+        stream.hang_up()
+        attacking.cancel()
+        (outcome,) = await asyncio.gather(attacking, return_exceptions=True)
+    assert outcome is None or isinstance(outcome, asyncio.CancelledError), outcome
+    ends.add(last, time.monotonic() - began)
 
 
 async def _attack(attack: Attack, stream: Stream) -> None:
@@ -212,9 +255,7 @@ async def short_lines(stream: Stream) -> None:
 
 
 async def many_recipients(stream: Stream) -> None:
-    """Ten thousand in one go, then the same again with unknown ones."""
     await stream.say(SAY_HELLO + b"MAIL FROM:<a@attacker.example>\r\n" + b"RCPT TO:<help@desk.example>\r\n" * 10_000)
-    await _for_ever(stream, b"RCPT TO:<nobody@desk.example>\r\n" * 1000)
 
 
 async def garbage(stream: Stream) -> None:
@@ -251,29 +292,49 @@ def large_mail(size: int) -> Attack:
     return attack
 
 
-def guess_passwords(user: bytes) -> Attack:
-    async def attack(stream: Stream) -> None:
-        await stream.say(SAY_HELLO)
-        for number in range(1000):
-            guess = base64.b64encode(b"guess %d" % number)
-            await stream.say(b"AUTH LOGIN %s\r\n%s\r\n" % (base64.b64encode(user), guess))
-            await asyncio.sleep(0.01)
+async def guess_passwords(stream: Stream) -> None:
+    """Of an agent who exists, and of others, over and over."""
+    await stream.say(SAY_HELLO)
+    for number in range(1000):
+        user = AGENT if number % 2 else f"agent{number}@people.example"
+        login, guess = base64.b64encode(user.encode()), base64.b64encode(b"guess %d" % number)
+        await stream.say(b"AUTH LOGIN %s\r\n%s\r\n" % (login, guess))
+        await asyncio.sleep(0.01)
+    await silence(stream)
 
-    return attack
+
+async def tls_and_silence(stream: Stream) -> None:
+    await stream.say(SAY_HELLO + b"STARTTLS\r\n")
 
 
-def wrong_ends() -> Sequence[bytes]:
-    """Ends of data that some servers see and RFC 5321 does not, and a way round DATA."""
-    ends = [
-        b"\n.\n", b"\n.\r\n", b"\r\n.\n", b"\r.\r", b"\r.\r\n", b"\r\n.\r", b"\n.\r", b"\r.\n", b"\r\n.\r\r\n",
-        b"\n\n.\n\n", b"\r\r\n.\r\r\n", b"\n.\r\r\n", b"\r\n\x00.\r\n", b"\r\n.\x00\r\n", b"\r\n.\x0b\r\n",
-        b"\r\n. \r\n",
-    ]  # fmt: skip
-    evil = b"MAIL FROM:<evil@attacker.example>\r\nRCPT TO:<help@desk.example>\r\nDATA\r\n"
-    evil += b"Subject: smuggled\r\n\r\nx\r\n.\r\nQUIT\r\n"
-    head = TO_DATA + b"From: <a@attacker.example>\r\nSubject: cover\r\n\r\nx"
-    around = SAY_HELLO + b"MAIL FROM:<a@attacker.example>\r\nRCPT TO:<help@desk.example>\r\nBDAT 5\r\nhello"
-    return [*(head + end + evil for end in ends), around + evil]
+async def silence_in_data(stream: Stream) -> None:
+    await stream.say(TO_DATA + b"Subject: x\r\n")
+
+
+async def never_reads(stream: Stream) -> None:
+    """Asks for reply after reply."""
+    stream.deaf = True
+    await _for_ever(stream, b"NOOP\r\n" * 10_000)
+
+
+async def begin_over_and_over(stream: Stream) -> None:
+    """Never idle, never wrong, never done."""
+    await _for_ever(stream, SAY_HELLO + b"MAIL FROM:<a@attacker.example>\r\nRCPT TO:<help@desk.example>\r\n", 0.5)
+
+
+async def no_operations(stream: Stream) -> None:
+    await _for_ever(stream, b"NOOP\r\n" * 1000)
+
+
+async def many_unknown(stream: Stream) -> None:
+    """Who is here?"""
+    await stream.say(SAY_HELLO + b"MAIL FROM:<a@attacker.example>\r\n")
+    for number in range(10_000):
+        await stream.say(b"RCPT TO:<name%d@desk.example>\r\n" % number)
+
+
+async def come_and_go(stream: Stream) -> None:
+    stream.hang_up()
 
 
 def talk(port: int, octets: bytes, source: str = "127.0.1.1", seconds: float = 20.0) -> bytes:
