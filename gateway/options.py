@@ -138,7 +138,8 @@ class ReadLimits:
     parts: int = 1000
     hops: int = 50
     text: int = MIB
-    in_process: int = 256 * KIB  # larger or unusual mail is read in the child
+    in_process: int = 256 * KIB  # without attached files; larger or unusual mail is read in the child
+    in_process_files: int = 4 * MIB  # with files of more octets in all it is, too
     child_wall: float = 10.0
     child_cpu: int = 5
     child_memory: int = 512 * MIB

@@ -32,7 +32,7 @@ class Readers:
     def __init__(self, limits: ReadLimits, authserv_ids: Sequence[str] = (), children: int = 1) -> None:
         self._limits = limits
         command = (sys.executable, "-P", "-m", "gateway.read_child", json.dumps(list(authserv_ids)))
-        self._children = [Child(limits, json.loads, command) for _ in range(max(1, children))]
+        self._children = [Child(limits, _record, command) for _ in range(max(1, children))]
         self._idle: SimpleQueue[Child[Record]] = SimpleQueue()
         for child in self._children:
             self._idle.put(child)
@@ -90,6 +90,11 @@ class Readers:
 
 def _timed(record: Record, began: float) -> Record:
     return record | {"seconds": round(time.perf_counter() - began, 6)}
+
+
+def _record(answer: bytes, _raw: bytes) -> Record:
+    record: Record = json.loads(answer)
+    return record
 
 
 def _ask(child: Child[Record], raw: bytes) -> Record:

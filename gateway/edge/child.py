@@ -46,14 +46,14 @@ Answer = TypeVar("Answer")
 class Child(Generic[Answer]):
     """One warm child process that reads messages one at a time.
 
-    `unpack` turns the child's answer into a value; ValueError: it is none. `command` is another program than the one
-    that makes a `Message`; it gets the limits as its last argument. The child is started at the first message, has a
-    clean environment, and ends when this process ends, because its standard input ends. All methods may be called from
-    any thread; one message at a time.
+    `unpack` turns the child's answer and the raw octets into a value; ValueError: it is none. `command` is another
+    program than the one that makes a `Message`; it gets the limits as its last argument. The child is started at the
+    first message, has a clean environment, and ends when this process ends, because its standard input ends. All
+    methods may be called from any thread; one message at a time.
     """
 
     def __init__(
-        self, limits: ReadLimits, unpack: Callable[[bytes], Answer], command: Sequence[str] | None = None
+        self, limits: ReadLimits, unpack: Callable[[bytes, bytes], Answer], command: Sequence[str] | None = None
     ) -> None:
         self._limits = limits
         self._unpack = unpack
@@ -75,7 +75,7 @@ class Child(Generic[Answer]):
                 self._kill()
                 raise
         try:
-            return self._unpack(answer)
+            return self._unpack(answer, raw)
         except ValueError as fault:
             self.close()
             raise ChildFailed(f"the child's answer is not a message: {fault}") from fault

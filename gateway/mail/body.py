@@ -16,8 +16,8 @@ from gateway.mail.header_read import Part, part_type
 from gateway.mail.html_text import read_html
 from gateway.mail.labels import label
 from gateway.mail.params import parse_params
-from gateway.mail.transfer import decode_transfer
-from gateway.model import Attachment, Region
+from gateway.mail.transfer import decode_regular, decode_transfer
+from gateway.model import Attachment, Encoded, Region
 from gateway.options import ReadLimits
 
 _HTML_SOURCE = re.compile(r"(?is)\A\s*(?:<!doctype html|<html\b)")
@@ -39,6 +39,7 @@ class Leaf:
     name: str  # as given, not yet a label
     content_id: str
     content: bytes = field(repr=False)
+    encoded: Encoded | None = field(repr=False)
     encoding: str
     parent: str  # subtype of the multipart it stands in, "" for a whole message
     group: str  # path of the nearest multipart/alternative around it, "" if none
@@ -87,6 +88,7 @@ def _leaf(part: Part, path: str, media: str, parent: str, group: str, attached: 
     _, params = parse_params(part.field("content-type"))
     disposition, extra = parse_params(part.field("content-disposition"))
     encoding = part.field("content-transfer-encoding").decode("ascii", "replace")
+    content, encoded = _decoded(part, encoding)
     return Leaf(
         path=path,
         type=media,
@@ -94,12 +96,20 @@ def _leaf(part: Part, path: str, media: str, parent: str, group: str, attached: 
         disposition=disposition,
         name=extra.get("filename") or params.get("name") or "",
         content_id=one_line(part.field("content-id").decode("ascii", "ignore"), 250).strip("<> "),
-        content=decode_transfer(part.stored(), encoding),
+        content=content,
+        encoded=encoded,
         encoding=encoding.strip().lower(),
         parent=parent,
         group=group,
         attached=attached,
     )
+
+
+def _decoded(part: Part, encoding: str) -> tuple[bytes, Encoded | None]:
+    stored, place = part.stored(), part.place()
+    if place is not None and encoding.strip().lower() == "base64" and (regular := decode_regular(stored)) is not None:
+        return regular[0], Encoded(regular[1], place[0])
+    return decode_transfer(stored, encoding), None
 
 
 @dataclass(slots=True)
@@ -234,4 +244,5 @@ def _attachment(leaf: Leaf) -> Attachment:
         content=leaf.content,
         inline=inline,
         content_id=leaf.content_id,
+        encoded=leaf.encoded,
     )

@@ -29,7 +29,7 @@ _RESERVE = 8 * 1024 * 1024  # given back when memory runs out, so that the reaso
 def main(arguments: list[str]) -> int:
     """Read messages from standard input until it ends; 0 then, 1 after a failure that was reported."""
     limits = ReadLimits(**json.loads(arguments[0]))
-    return serve(limits, lambda raw: pack(_read(raw, limits)))
+    return serve(limits, lambda raw: pack(_read(raw, limits), raw_is_there=True))
 
 
 def serve(limits: ReadLimits, work: Callable[[bytes], bytes]) -> int:

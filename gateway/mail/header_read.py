@@ -1,13 +1,14 @@
 """Header fields as received, and what mail-parser says of them.
 
 The message is parsed once into `Part`s, by the stdlib with `compat32` (never `policy.default`, which can be made to
-hang or blow up); mail-parser then reads date and defects from that tree.
+hang or blow up), its long bodies left out (`bodies`); mail-parser then reads date and defects from that tree.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from email.feedparser import BytesFeedParser
 from email.message import Message as Tree
@@ -17,6 +18,7 @@ from typing import cast
 
 from mailparser import MailParser
 
+from gateway.mail.bodies import Shortened, shortened
 from gateway.mail.params import media_type
 
 _CHUNK = 1 << 20  # `message_from_bytes` copies the whole at four octets a character: 40 MiB would be 400
@@ -46,7 +48,15 @@ class Part(Tree):
     def stored(self) -> bytes:
         """A leaf's octets as received. `get_payload` would decode 8-bit octets by whatever charset the sender names."""
         stored = self.__dict__.get("_payload")
-        return octets(stored) if isinstance(stored, str) else b""
+        if not isinstance(stored, str):
+            return b""
+        left_out: LeftOut | None = self.__dict__.get("left_out")
+        return left_out.restored(stored) if left_out is not None else octets(stored)
+
+    def place(self) -> tuple[int, int] | None:
+        """Where `stored` begins and ends in the raw octets, if it is known: of a long body it is."""
+        stored, left_out = self.__dict__.get("_payload"), self.__dict__.get("left_out")
+        return left_out.place(stored) if left_out is not None and isinstance(stored, str) else None
 
     def field(self, name: str) -> bytes:
         """The first value of a field as received, folds included; b"" if absent."""
@@ -56,18 +66,55 @@ class Part(Tree):
         return b""
 
 
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """What stands in `raw` for each mark that the parser was given in its place."""
+
+    raw: bytes
+    short: Shortened
+
+    def place(self, text: str) -> tuple[int, int] | None:
+        """Where a body of the tree begins and ends in `raw`, if it begins with a mark and has no other."""
+        if not text.startswith(self.short.mark):
+            return None
+        number, _, last = text.removeprefix(self.short.mark).partition("\n")
+        begin, end = self.short.ranges[int(number)]
+        rest = octets(last)
+        return (begin, end + len(rest)) if self.raw.startswith(rest, end) else None
+
+    def restored(self, text: str) -> bytes:
+        """The octets of a body of the tree."""
+        place = self.place(text)
+        if place is not None:
+            return self.raw[place[0] : place[1]]
+        first, *others = text.split(self.short.mark)
+        pieces = [octets(first)]
+        for other in others:
+            number, _, kept = other.partition("\n")
+            begin, end = self.short.ranges[int(number)]
+            pieces += [self.raw[begin:end], octets(kept)]
+        return b"".join(pieces)
+
+
 def octets(value: object) -> bytes:
     """A header value of the compat32 tree as the octets that came."""
     return str(value).encode("utf-8", "surrogateescape")
 
 
 def build_tree(raw: bytes) -> Part:
-    """The one parse. A byte order mark before the first field is left out."""
+    """The one parse. A byte order mark before the first field is left out. What stands before the first part of a
+    multipart and behind its last is not kept whole."""
+    short = shortened(raw, 3 if raw.startswith(b"\xef\xbb\xbf") else 0)
     parser = BytesFeedParser(_factory=Part, policy=compat32)
-    view = memoryview(raw)[3 if raw.startswith(b"\xef\xbb\xbf") else 0 :]
+    view = memoryview(short.rest)
     for start in range(0, len(view), _CHUNK):
         parser.feed(bytes(view[start : start + _CHUNK]))
-    return cast(Part, parser.close())
+    tree = cast(Part, parser.close())
+    if short.ranges:
+        left_out = LeftOut(raw, replace(short, rest=b""))
+        for part in tree.walk():
+            part.__dict__["left_out"] = left_out
+    return tree
 
 
 class HeaderReading(MailParser):  # type: ignore[misc]  # mail-parser publishes no types

@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 from itertools import pairwise
 
+from gateway.mail.bodies import shortened
 from gateway.options import ReadLimits
 
 _MOST_WORDS, _MANY_WORDS = 6000, 500  # encoded words in the header block
@@ -51,11 +52,11 @@ def scan(raw: bytes, limits: ReadLimits) -> Scan:
     over = _header_over(head, limits)
     if over:
         return Scan(over=over)
-    fields = [found.group() for found in _MIME_FIELD.finditer(b"\n" + raw if raw[:8].lower() == b"content-" else raw)]
-    over, unusual = _mime(raw, fields, limits)
+    short = shortened(raw)
+    over, unusual = _mime(short.rest, limits)
     if over:
         return Scan(over=over)
-    return Scan(unusual=unusual or _header_unusual(head, limits) or _body_unusual(raw, limits))
+    return Scan(unusual=unusual or _header_unusual(head, limits) or _body_unusual(raw, short.files, limits))
 
 
 def _header_block(raw: bytes, limits: ReadLimits) -> bytes:
@@ -100,8 +101,9 @@ def _header_unusual(head: bytes, limits: ReadLimits) -> str:
     return ""
 
 
-def _mime(raw: bytes, fields: list[bytes], limits: ReadLimits) -> tuple[str, str]:
-    """(over, unusual) of the MIME structure, by its headers."""
+def _mime(raw: bytes, limits: ReadLimits) -> tuple[str, str]:
+    """(over, unusual) of the MIME structure, by its headers; what is in a long body is none."""
+    fields = [found.group() for found in _MIME_FIELD.finditer(b"\n" + raw if raw[:8].lower() == b"content-" else raw)]
     most = max((field.count(b";") for field in fields), default=0)
     if most > _MOST_PARAMS:
         return f"more than {_MOST_PARAMS} parameters in one header", ""
@@ -160,9 +162,11 @@ def _close(stack: list[bytes], line: bytes) -> None:
             return
 
 
-def _body_unusual(raw: bytes, limits: ReadLimits) -> str:
-    if len(raw) > limits.in_process:
-        return f"larger than {limits.in_process} octets"
+def _body_unusual(raw: bytes, files: int, limits: ReadLimits) -> str:
+    if len(raw) - files > limits.in_process:
+        return f"larger than {limits.in_process} octets" + (" without its files" if files else "")
+    if files > limits.in_process_files:
+        return f"files of more than {limits.in_process_files} octets"
     if raw.count(b"\xcc") + raw.count(b"\xcd") >= 64 and _MARKS.search(raw):
         return "a long run of combining marks"
     if raw.count(b"<") > _DEEP_HTML:

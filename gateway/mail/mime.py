@@ -20,7 +20,8 @@ _HIGH = bytes(range(0x80, 0x100))
 _TYPE = re.compile(r"(?!multipart/|message/)[a-z0-9][a-z0-9!#$&^_.+-]{0,60}/[a-z0-9][a-z0-9!#$&^_.+-]{0,100}")
 _PATHS = re.compile(r'[/\\:*?"<>|]')
 _NAME_LIMIT = 120  # characters of a file name
-_LINE_LIMIT = 998
+_LONG_LINE = re.compile(rb"(?:\A|\n)[^\n]{999}")
+_BLOCK = 57 * 1024 * 16  # octets: whole lines of base64, each from 57
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,22 @@ class Content:
     body: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class _Entity:
+    """As `Content`, the body in pieces: large ones are not copied before all of them are there."""
+
+    header: bytes
+    names: tuple[str, ...]
+    body: tuple[bytes, ...]
+
+    @property
+    def pieces(self) -> tuple[bytes, ...]:
+        """The whole of it, with a line end at its end."""
+        whole = (self.header, b"\r\n", *self.body)
+        last = next(piece for piece in reversed(whole) if piece)
+        return whole if last.endswith(b"\r\n") else (*whole, b"\r\n")
+
+
 def content(text: str, html: str, attachments: Sequence[Attachment]) -> Content:
     """text/plain, or multipart/alternative with HTML, or multipart/mixed of these and the attachments."""
     whole = _text("plain", text)
@@ -39,7 +56,7 @@ def content(text: str, html: str, attachments: Sequence[Attachment]) -> Content:
         whole = _multipart("alternative", [whole, _text("html", html)])
     if attachments:
         whole = _multipart("mixed", [whole, *(_attachment(one) for one in attachments)])
-    return whole
+    return Content(whole.header, whole.names, b"".join(whole.body))
 
 
 def safe_name(name: str) -> str:
@@ -53,7 +70,7 @@ def safe_name(name: str) -> str:
     return cleaned[:_NAME_LIMIT]
 
 
-def _text(subtype: str, text: str) -> Content:
+def _text(subtype: str, text: str) -> _Entity:
     """Quoted-printable while that is the shorter one (ASCII with few accents), else base64."""
     lines = text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
     octets = lines.encode("utf-8", "replace").translate(None, _CONTROLS)  # in UTF-8 a low octet is always a character
@@ -66,7 +83,7 @@ def _text(subtype: str, text: str) -> Content:
     else:
         encoding, body = "base64", _base64(octets.replace(b"\n", b"\r\n"))
     header = f"Content-Type: text/{subtype}; charset=utf-8\r\nContent-Transfer-Encoding: {encoding}\r\n"
-    return Content(header.encode("ascii"), ("Content-Type", "Content-Transfer-Encoding"), body)
+    return _Entity(header.encode("ascii"), ("Content-Type", "Content-Transfer-Encoding"), (body,))
 
 
 def _from_line(octets: bytes) -> bool:
@@ -74,50 +91,58 @@ def _from_line(octets: bytes) -> bool:
 
 
 def _base64(octets: bytes) -> bytes:
+    """A megabyte at a time: lines cut one by one take twice their octets."""
+    return b"".join([_lines(octets[at : at + _BLOCK]) for at in range(0, len(octets), _BLOCK)])
+
+
+def _lines(octets: bytes) -> bytes:
     encoded = b2a_base64(octets, newline=False)
     return b"".join([encoded[at : at + 76] + b"\r\n" for at in range(0, len(encoded), 76)])
 
 
-def _multipart(subtype: str, parts: Sequence[Content]) -> Content:
-    inner = [part.header + b"\r\n" + part.body for part in parts]
-    boundary = _boundary(inner)
+def _multipart(subtype: str, parts: Sequence[_Entity]) -> _Entity:
+    boundary = _boundary(parts)
     mark = b"--" + boundary
-    pieces = [mark + b"\r\n" + one + (b"" if one.endswith(b"\r\n") else b"\r\n") for one in inner]
-    body = b"".join(pieces) + mark + b"--\r\n"
+    inner = [piece for part in parts for piece in (mark, b"\r\n", *part.pieces)]
     header = b'Content-Type: multipart/%s;\r\n boundary="%s"\r\n' % (subtype.encode("ascii"), boundary)
-    return Content(header, ("Content-Type",), body)
+    return _Entity(header, ("Content-Type",), (*inner, mark, b"--\r\n"))
 
 
-def _boundary(parts: Sequence[bytes]) -> bytes:
+def _boundary(parts: Sequence[_Entity]) -> bytes:
     """ "=_" occurs neither in base64 nor in quoted-printable; attached 7-bit mails are looked through."""
-    digest = sha256(b"\0".join(parts))
+    pieces = [piece for part in parts for piece in (b"\0", part.header, b"\r\n", *part.body)][1:]
+    digest = sha256()
+    for piece in pieces:
+        digest.update(piece)
     while True:
         boundary = b"=_" + digest.hexdigest()[:32].encode("ascii")
-        if not any(boundary in part for part in parts):
+        if not any(boundary in piece for piece in pieces):
             return boundary
         digest.update(b"again")
 
 
-def _attachment(one: Attachment) -> Content:
+def _attachment(one: Attachment) -> _Entity:
     kind, name = one.type.lower(), safe_name(one.name)
     if kind == "message/rfc822":
         mail = one.content.replace(b"\r\n", b"\n")
         if _seven_bit(mail):
             header = b"Content-Type: message/rfc822\r\nContent-Transfer-Encoding: 7bit\r\n" + _disposition(name)
-            return Content(header, (), mail.replace(b"\n", b"\r\n"))
+            return _Entity(header, (), (mail.replace(b"\n", b"\r\n"),))
         kind, name = "application/octet-stream", _eml(name)
     if _TYPE.fullmatch(kind) is None:
         kind = "application/octet-stream"
     fields = [f"Content-Type: {kind}".encode("ascii"), *_old_name(name)]
     header = b";\r\n ".join(fields) + b"\r\nContent-Transfer-Encoding: base64\r\n" + _disposition(name)
-    return Content(header, (), _base64(one.content))
+    if one.encoded is not None:
+        return _Entity(header, (), (one.encoded.octets, b"\r\n"))
+    return _Entity(header, (), (_base64(one.content),))
 
 
 def _seven_bit(mail: bytes) -> bool:
     """May it stand as 7bit (RFC 2045 §2.7)? `mail` has LF line ends."""
     if not mail.isascii() or b"\0" in mail or b"\r" in mail:
         return False
-    return all(len(line) <= _LINE_LIMIT for line in mail.split(b"\n"))
+    return _LONG_LINE.search(mail) is None
 
 
 def _eml(name: str) -> str:

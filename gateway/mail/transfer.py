@@ -5,6 +5,8 @@ from __future__ import annotations
 import binascii
 import re
 
+_LINE = 76  # RFC 2045 §6.8
+_BLOCK = (_LINE + 2) * 4096  # octets decoded at once: other threads wait for the end of it
 _ALPHABET = re.compile(rb"[^A-Za-z0-9+/=]+")
 _CHUNK = re.compile(rb"[A-Za-z0-9+/]+")
 _UU_BEGIN = re.compile(rb"(?m)^begin [0-7]{3,4} [^\r\n]*\r?\n")
@@ -22,7 +24,33 @@ def decode_transfer(payload: bytes, encoding: str) -> bytes:
     return payload
 
 
+def decode_regular(payload: bytes) -> tuple[bytes, bytes] | None:
+    """(what base64 carries, its letters and line ends) where it is written as we write it: lines of 76 letters that end
+    with CR LF, the last one without; None where it is not. Such octets can stand in a mail of ours as they are. What is
+    no letter is passed over at first; then there are too few octets."""
+    lines = payload.rstrip(b"\r\n")
+    full, last = divmod(len(lines), _LINE + 2)
+    if lines[_LINE :: _LINE + 2] != b"\r" * full or lines[_LINE + 1 :: _LINE + 2] != b"\n" * full:
+        return None
+    letters = full * _LINE + last
+    try:
+        octets = b"".join([binascii.a2b_base64(lines[at : at + _BLOCK]) for at in range(0, len(lines), _BLOCK)])
+    except binascii.Error:
+        return None
+    if not letters or letters % 4 or len(octets) != letters // 4 * 3 - lines.count(b"=", -2):
+        return None
+    begun = len(octets) - ((len(octets) - 1) % (_LINE // 4 * 3) + 1)
+    return (octets, lines) if lines.endswith(binascii.b2a_base64(octets[begun:], newline=False)) else None
+
+
 def _base64(payload: bytes) -> bytes:
+    try:
+        return binascii.a2b_base64(payload.translate(None, b"\r\n"), strict_mode=True)
+    except binascii.Error:
+        return _damaged_base64(payload)
+
+
+def _damaged_base64(payload: bytes) -> bytes:
     clean = _ALPHABET.sub(b"", payload)
     padding = clean.find(b"=")
     if padding < 0 or not clean[padding:].strip(b"="):

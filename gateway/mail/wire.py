@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import json
 import struct
+from binascii import a2b_base64
 from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Any
 
-from gateway.model import Attachment, DeliveryReport, Mailbox, Message, Region
+from gateway.model import Attachment, DeliveryReport, Encoded, Mailbox, Message, Region
 
 _HEAD = struct.Struct(">4sI")
 _MAGIC = b"MSG1"
 
 
-def pack(message: Message) -> bytes:
-    """`message` as octets that `unpack` turns into an equal one. Strings must hold no lone surrogate."""
+def pack(message: Message, *, raw_is_there: bool = False) -> bytes:
+    """`message` as octets that `unpack` turns into an equal one. Strings must hold no lone surrogate. `raw_is_there`:
+    `unpack` will be given the raw octets of the message, from which it takes large attachments."""
     plain = {field.name: getattr(message, field.name) for field in fields(Message)}
     plain["author"] = _mailbox_out(message.author)
     plain["shown_from"] = _mailbox_out(message.shown_from)
@@ -25,35 +27,42 @@ def pack(message: Message) -> bytes:
     plain["content_params"] = dict(message.content_params)
     report = message.report
     plain["report"] = {field.name: getattr(report, field.name) for field in fields(report)} if report else None
+    places = [_place(part.encoded if raw_is_there else None) for part in message.attachments]
     plain["attachments"] = [
-        [part.path, part.name, part.type, part.inline, part.content_id, len(part.content)]
-        for part in message.attachments
+        [part.path, part.name, part.type, part.inline, part.content_id, len(part.content), place]
+        for part, place in zip(message.attachments, places, strict=True)
     ]
     head = json.dumps(plain, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
-    return b"".join([_HEAD.pack(_MAGIC, len(head)), head, *(part.content for part in message.attachments)])
+    contents = [part.content for part, place in zip(message.attachments, places, strict=True) if place is None]
+    return b"".join([_HEAD.pack(_MAGIC, len(head)), head, *contents])
 
 
-def unpack(data: bytes) -> Message:
-    """The message that `pack` made octets of. Raises ValueError for anything else."""
+def _place(encoded: Encoded | None) -> list[int] | None:
+    return None if encoded is None else [encoded.at, len(encoded.octets)]
+
+
+def unpack(data: bytes, raw: bytes = b"") -> Message:
+    """The message that `pack` made octets of; `raw` as said there. Raises ValueError for anything else."""
     try:
-        return _unpack(data)
+        return _unpack(data, raw)
     except (struct.error, KeyError, TypeError, AttributeError, IndexError) as fault:
         raise ValueError(f"not a packed message: {type(fault).__name__}") from fault
 
 
-def _unpack(data: bytes) -> Message:
+def _unpack(data: bytes, raw: bytes) -> Message:
     magic, size = _HEAD.unpack_from(data)
     if magic != _MAGIC:
         raise ValueError("not a packed message")
     position = _HEAD.size + size
     plain: dict[str, Any] = json.loads(data[_HEAD.size : position])
     attachments = []
-    for path, name, media, inline, content_id, length in plain["attachments"]:
-        content = data[position : position + length]
+    for path, name, media, inline, content_id, length, place in plain["attachments"]:
+        encoded = None if place is None else Encoded(raw[place[0] : place[0] + place[1]], place[0])
+        content = data[position : position + length] if encoded is None else a2b_base64(encoded.octets)
         if len(content) != length:
             raise ValueError("a packed message is cut short")
-        attachments.append(Attachment(path, name, media, content, inline, content_id))
-        position += length
+        attachments.append(Attachment(path, name, media, content, inline, content_id, encoded))
+        position += length if encoded is None else 0
     if position != len(data):
         raise ValueError("octets after a packed message")
     return Message(**(plain | _typed(plain) | {"attachments": tuple(attachments)}))

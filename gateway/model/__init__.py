@@ -53,6 +53,7 @@ from gateway.model.health import (
 from gateway.model.incoming import (
     Attachment,
     DeliveryReport,
+    Encoded,
     Envelope,
     Intake,
     LedgerRow,
@@ -78,6 +79,7 @@ __all__ = [
     "Decision",
     "DeliveryReport",
     "DueTarget",
+    "Encoded",
     "Entry",
     "Envelope",
     "Event",

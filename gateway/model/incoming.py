@@ -73,6 +73,16 @@ class Attachment:
     content: bytes = field(repr=False)  # decoded
     inline: bool = False
     content_id: str = ""  # without angle brackets
+    encoded: Encoded | None = field(default=None, repr=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """An attachment as base64 that can stand in a mail of ours as it is, so that it need not be encoded again: lines of
+    76 letters that end with CR LF, the last one without. `at`: where it begins in the raw octets."""
+
+    octets: bytes = field(repr=False)
+    at: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from gateway.store.claims import free_rows, hold, waiting_rows
 from gateway.store.ledger import write_kept
 from gateway.store.sets import Lookup, insert_rows, next_ids
 
-CLAIM_OCTETS = 64 * 1024 * 1024  # raw mail handed out at once; at least one message
+CLAIM_OCTETS = 8 * 1024 * 1024  # raw mail handed out at once; at least one message
 
 _ENVELOPE = tuple(field.name for field in fields(Envelope))
 

@@ -105,7 +105,7 @@ class Store:
         )
 
     def claim(self, limit: int, skip: frozenset[int] = frozenset()) -> list[Intake]:
-        """The oldest waiting messages, at most `limit` and 64 MiB together; they are the caller's until `commit`,
+        """The oldest waiting messages, at most `limit` and 8 MiB together; they are the caller's until `commit`,
         `quarantine` or `unclaim`. One whose kept octets are damaged is quarantined and not given."""
         parts = self._parts
         with parts.claiming(parts.reading, durable=False) as (connection, held, take):

@@ -54,7 +54,7 @@ def child() -> Iterator[ReadingChild]:
 
 
 def _fake(limits: ReadLimits = LIMITS) -> ReadingChild:
-    def check(octets: bytes) -> object:
+    def check(octets: bytes, _raw: bytes) -> object:
         if octets == b"junk":
             raise ValueError("junk")
         return octets

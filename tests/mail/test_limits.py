@@ -16,6 +16,7 @@ from gateway.options import ReadLimits
 LIMITS = ReadLimits()
 H = b"From: a@b.example\r\nTo: c@d.example\r\n"
 MIXED = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n"
+FILE = b"--b\r\nContent-Disposition: inline\r\nContent-Type:\r\n image/png\r\nContent-Transfer-Encoding: base64\r\n\r\n"
 
 
 def _nested(depth: int) -> bytes:
@@ -44,6 +45,11 @@ OVER = {
 }  # fmt: skip
 UNUSUAL = {
     "size": H + b"\r\n" + b"x" * 270_000,
+    "text beside a file": H + MIXED + b"--b\r\n\r\n" + b"words\r\n" * 50_000 + FILE + b"QUJD\r\n" * 100_000,
+    "text called a file": H + MIXED + FILE + b"some words\r\n" * 30_000,
+    "tags called a file": H + MIXED + FILE + b"<b>\r\n" * 60_000,
+    "a file called text": H + MIXED + FILE.replace(b"image/png", b"text/html") + b"QUJD\r\n" * 50_000,
+    "files": H + MIXED + (FILE + b"QUJD" * 19 + b"\r\n" + b"QUJD\r\n" * 500_000) * 2,
     "NUL": b"X: \0\r\n" + H + b"\r\n",
     "addresses": b"To: " + b"a@b.example, " * 600 + b"\r\n\r\n",
     "words": H + b"X: " + b"=?a?q?b?= " * 600 + b"\r\n\r\n",
@@ -61,6 +67,8 @@ ORDINARY = {
     "newsletter": H + b"Content-Type: text/html\r\n\r\n" + b"<table><tr><td><div>x</div></td></tr></table>" * 2_000,
     "semicolons in text": H + b"\r\n" + b";" * 5_000,
     "received": b"Received: from a\r\n by b\r\n" * 50 + H + b"\r\n",
+    "a file": H + MIXED + b"--b\r\n\r\nsee it\r\n" + FILE + b"QUJD\r\n" * 600_000 + b"\r\n--b--\r\n",
+    "two files": H + MIXED + (FILE + b"QUJD\r\n" * 300_000) * 2 + b"\r\n--b--\r\n",
     "no header": b"just words, " * 20_000,
 }
 
