@@ -30,8 +30,9 @@ from gateway.model import (
 )
 from gateway.store import schema
 from gateway.store.errors import Settled, StoreRefused
-from gateway.store.facts import NEXT_NUMBER
-from gateway.store.sets import Lookup, holder_of
+from gateway.store.facts import next_number
+from gateway.store.raw import Lookup
+from gateway.store.sets import holder_of
 
 _DAY = timedelta(days=1)
 _ON_TICKET = (Entry, ThreadKeys, AddParticipants, SetTarget, MeetTarget, BreachTarget, SurveyAnswer)
@@ -202,7 +203,7 @@ def view_of(connection: Connection, commits: Sequence[Commit]) -> View:
     numbers = {number for commit in commits for number in touched(commit) | named(commit)}
     releases = {c.intake_id for commit in commits for c in commit.decision.changes if isinstance(c, Release)}
     intakes = {commit.intake_id for commit in commits if commit.intake_id is not None} | releases
-    view = View(int(connection.execute(NEXT_NUMBER).scalar_one()))
+    view = View(int(next_number.scalar(connection)))
     for row in _VERSIONS.rows(connection, numbers):
         view.tickets[row.number] = Mark(row.version, row.merged_into)
     for row in _SEEN.rows(connection, {commit.digest for commit in commits} - {""}):

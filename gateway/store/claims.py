@@ -7,15 +7,17 @@ is being worked on now; what is given back in memory alone stays this daemon's.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection, Row
+from sqlalchemy.engine import Connection
 
 from gateway.store import schema
-from gateway.store.sets import chunks, holder_of
+from gateway.store.raw import Change, Query, chunks
+from gateway.store.sets import holder_of
 
 _me = sa.bindparam("me", type_=sa.BigInteger)
 
@@ -42,27 +44,33 @@ class Claims:
             self._held.difference_update(ids)
 
 
-def free_rows(query: sa.Select[Any], table: sa.Table) -> sa.Select[Any]:
-    """The same rows less those that another daemon holds, locked; those that another is about to hold are passed
-    over, not waited for."""
-    free = sa.or_(table.c.holder.is_(None), table.c.holder == _me)
-    return query.where(free).with_for_update(skip_locked=True, of=table)
+class Waiting:
+    """What waits to be claimed. Where there are other daemons: less what they hold, the rows locked; those that another
+    is about to hold are passed over, not waited for."""
 
+    def __init__(self, query: sa.Select[Any], table: sa.Table) -> None:
+        free = sa.or_(table.c.holder.is_(None), table.c.holder == _me)
+        self._alone = Query(query)
+        self._shared = Query(query.where(free).with_for_update(skip_locked=True, of=table))
 
-def waiting_rows(
-    connection: Connection, alone: sa.Select[Any], shared: sa.Select[Any], values: Mapping[str, Any]
-) -> Iterable[Row[Any]]:
-    me = holder_of(connection)
-    return connection.execute(alone, values) if me is None else connection.execute(shared, {**values, "me": me})
+    def rows(self, connection: Connection, **values: Any) -> list[Any]:
+        """`values` fill the parameters of the query."""
+        me = holder_of(connection)
+        if me is None:
+            return self._alone.rows(connection, **values)
+        return self._shared.rows(connection, me=me, **values)
 
 
 def hold(connection: Connection, table: sa.Table, ids: Sequence[int]) -> None:
     """They are this daemon's."""
     me = holder_of(connection)
-    if me is None:
-        return
-    for portion in chunks(ids):
-        connection.execute(sa.update(table).where(table.c.id.in_(portion)).values(holder=me))
+    if me is not None:
+        _holding(table).run(connection, ids, me=me)
+
+
+@cache
+def _holding(table: sa.Table) -> Change:
+    return Change(sa.update(table).values(holder=_me), table.c.id)
 
 
 def let_go(connection: Connection, jobs: Sequence[Iterable[int]]) -> list[None]:

@@ -42,8 +42,10 @@ from gateway.store.facts import base_key
 from gateway.store.merge import move
 from gateway.store.outbox_rows import Mails, OutboxRef
 from gateway.store.rows import Rows
+from gateway.store.sets import execute_many
 
 _FIXED = frozenset({"number", "version", "opened_by", "created_at", "merged_into"})
+_SET_NEXT = sa.update(schema.ticket_number).values(next=sa.bindparam("to", type_=sa.BigInteger))
 _SETTABLE = frozenset(column.name for column in schema.ticket.c) - _FIXED
 
 
@@ -130,7 +132,7 @@ class _Plan:
     def finish(self) -> dict[int, list[OutboxRef]]:
         self._flush()
         if self._view.next_number != self._first_number:
-            self._connection.execute(sa.update(schema.ticket_number).values(next=self._view.next_number))
+            execute_many(self._connection, _SET_NEXT, [{"to": self._view.next_number}])
         return self._refs
 
     def _flush(self) -> None:

@@ -15,8 +15,8 @@ from gateway.options import Caps
 from gateway.store import schema
 from gateway.store.neighbours import Ask, Neighbourhood, neighbourhoods
 from gateway.store.newest import newest_of_each
+from gateway.store.raw import Lookup, Query
 from gateway.store.read_ticket import ticket_facts
-from gateway.store.sets import Lookup
 
 _DAY = timedelta(days=1)
 _HOUR = timedelta(hours=1)
@@ -28,6 +28,7 @@ _newest = schema.outbox.alias("newest")
 _since = sa.bindparam("since", type_=schema.Instant)
 
 NEXT_NUMBER = sa.select(schema.ticket_number.c.next)
+next_number = Query(NEXT_NUMBER)
 _SEEN = Lookup(sa.select(schema.seen), schema.seen.c.digest)
 _CONTACTS = Lookup(sa.select(schema.contact), schema.contact.c.address)
 _STAGED = Lookup(sa.select(schema.staged), schema.staged.c.intake_id)
@@ -39,7 +40,7 @@ _OPENED = Lookup(
 # `flood` is written as the partial index has it
 _FLOODS = Lookup(
     sa.select(_t.opened_by, _t.number)
-    .where(sa.text("flood"), _t.status.not_in((Status.CLOSED.value, Status.MERGED.value)))
+    .where(sa.text("flood"), _t.status != Status.CLOSED.value, _t.status != Status.MERGED.value)
     .order_by(_t.number),
     _t.opened_by,
 )
@@ -55,8 +56,10 @@ _SENT = newest_of_each(
     ("base", "created_at", "kind", "subject"),
     ("id",),
 )
-_SENT_ALL = sa.select(sa.func.sum(schema.tally.c.mails)).where(
-    schema.tally.c.minute > sa.bindparam("after", type_=sa.BigInteger)
+_SENT_ALL = Query(
+    sa.select(sa.func.sum(schema.tally.c.mails).label("mails")).where(
+        schema.tally.c.minute > sa.bindparam("after", type_=sa.BigInteger)
+    )
 )
 
 
@@ -137,13 +140,13 @@ def _read(connection: Connection, queries: Sequence[FactsQuery]) -> _Known:
         bounces=_bounces(connection, queries, people),
         staged=staged,
         sent_all=automatic_last_hour(connection, now),
-        next_number=int(connection.execute(NEXT_NUMBER).scalar_one()),
+        next_number=int(next_number.scalar(connection)),
     )
 
 
 def automatic_last_hour(connection: Connection, now: datetime) -> int:
     """Automatic mails to customers: what the breaker counts."""
-    return int(connection.execute(_SENT_ALL, {"after": minute_of(now) - 60}).scalar() or 0)
+    return int(_SENT_ALL.scalar(connection, after=minute_of(now) - 60) or 0)
 
 
 def _tickets(

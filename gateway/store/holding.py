@@ -16,8 +16,9 @@ from sqlalchemy.engine import Connection
 
 from gateway.model import Status
 from gateway.store import schema
+from gateway.store.raw import chunks
 from gateway.store.read_ticket import iso
-from gateway.store.sets import chunks, insert_rows
+from gateway.store.sets import insert_rows
 
 _o = schema.outbox.c
 _t = schema.target.c

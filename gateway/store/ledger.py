@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
@@ -14,7 +14,8 @@ from sqlalchemy.engine import Connection
 
 from gateway.model import FolderProof, LedgerRow
 from gateway.store import schema
-from gateway.store.sets import Lookup, insert_for, or_nothing, upsert
+from gateway.store.raw import Lookup
+from gateway.store.sets import insert_for, or_nothing, upsert
 
 if TYPE_CHECKING:
     from gateway.store.store import Store
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 _l = schema.imap_ledger.c
 _f = schema.imap_folder.c
 _KEYS = ["mailbox", "folder", "uidvalidity", "uid"]
+_of = [_l[name] == sa.bindparam(name, type_=_l[name].type) for name in _KEYS[:3]]
+_OUTCOMES = Lookup(sa.select(_l.uid, _l.outcome).where(*_of), _l.uid)
+_MARKS = Lookup(sa.select(_l.uid, _l.mark).where(*_of, _l.outcome == "kept", _l.mark != 0), _l.uid)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,14 +166,10 @@ def folder_mark(connection: Connection, mailbox: str, folder: str) -> tuple[int,
 def outcomes(
     connection: Connection, mailbox: str, folder: str, uidvalidity: int, uids: Collection[int]
 ) -> dict[int, str]:
-    lookup = Lookup(sa.select(_l.uid, _l.outcome).where(_of(mailbox, folder, uidvalidity)), _l.uid)
-    return {int(row.uid): str(row.outcome) for row in lookup.rows(connection, uids)}
+    rows = _OUTCOMES.rows(connection, uids, mailbox=mailbox, folder=folder, uidvalidity=uidvalidity)
+    return {int(row.uid): str(row.outcome) for row in rows}
 
 
 def marks(connection: Connection, mailbox: str, folder: str, uidvalidity: int, uids: Collection[int]) -> dict[int, int]:
-    query = sa.select(_l.uid, _l.mark).where(_of(mailbox, folder, uidvalidity), _l.outcome == "kept", _l.mark != 0)
-    return {int(row.uid): int(row.mark) for row in Lookup(query, _l.uid).rows(connection, uids)}
-
-
-def _of(mailbox: str, folder: str, uidvalidity: int) -> sa.ColumnElement[Any]:
-    return sa.and_(_l.mailbox == mailbox, _l.folder == folder, _l.uidvalidity == uidvalidity)
+    rows = _MARKS.rows(connection, uids, mailbox=mailbox, folder=folder, uidvalidity=uidvalidity)
+    return {int(row.uid): int(row.mark) for row in rows}

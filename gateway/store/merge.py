@@ -11,12 +11,15 @@ from sqlalchemy.engine import Connection
 
 from gateway.model import Status
 from gateway.store import schema
-from gateway.store.sets import chunks, insert_for, upsert
+from gateway.store.raw import Change
+from gateway.store.sets import insert_for, upsert
 
 _link, _known = schema.thread_link.c, schema.thread_id.c
-_DROP_INSIDE = sa.delete(schema.thread_link).where(
-    _link.ticket.in_(sa.bindparam("numbers", expanding=True)),
-    sa.exists().where(_known.message_id == _link.ref, _known.ticket == _link.ticket),
+_DROP_INSIDE = Change(
+    sa.delete(schema.thread_link).where(
+        sa.exists().where(_known.message_id == _link.ref, _known.ticket == _link.ticket)
+    ),
+    _link.ticket,
 )
 _MOVED = (schema.entry, schema.event, schema.survey, schema.staged)
 
@@ -44,8 +47,7 @@ def move(connection: Connection, loser: int, winner: int) -> None:
 
 def drop_inside(connection: Connection, numbers: Collection[int]) -> None:
     """Deletes references of these tickets to ids that are now in them: only open ones are kept."""
-    for portion in chunks(numbers):
-        connection.execute(_DROP_INSIDE, {"numbers": portion})
+    _DROP_INSIDE.run(connection, numbers)
 
 
 def add_participants(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:

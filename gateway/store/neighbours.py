@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection, Row
 
 from gateway.model import KnownId, Link
 from gateway.store import schema
-from gateway.store.sets import Lookup
+from gateway.store.raw import Lookup
 
 MOST = 64  # tickets around one message
 _LEVELS = 64

@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from gateway.store.sets import Lookup
+from gateway.store.raw import Lookup
 
 
 def newest_of_each(

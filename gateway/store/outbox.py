@@ -14,11 +14,12 @@ from gateway.model import Outgoing, SendResult, Sent, Undelivered
 from gateway.options import Retry
 from gateway.store import schema
 from gateway.store.blobs import BlobDamaged, Blobs
-from gateway.store.claims import free_rows, hold, waiting_rows
+from gateway.store.claims import Waiting, hold
 from gateway.store.outbox_rows import UNDELIVERED, whole
 from gateway.store.outbox_wait import event_of, put_behind
 from gateway.store.queue import printable
-from gateway.store.sets import Lookup, chunks, execute_many, holder_of, insert_rows
+from gateway.store.raw import Lookup, chunks
+from gateway.store.sets import execute_many, holder_of, insert_rows
 
 _o = schema.outbox.c
 _b = schema.blob.c
@@ -34,14 +35,14 @@ _earlier = sa.exists().where(
     _o.ticket > 0,
     sa.or_(_before.c.not_after.is_(None), _before.c.not_after >= _now),
 )
-_DUE = (
+_DUE = Waiting(
     sa.select(_o.id, _o.not_after, _b.size)
     .join(schema.blob, _b.sha256 == _o.body)
     .where(_o.state == "waiting", _o.next_at <= _now, sa.not_(_earlier))
     .order_by(_o.next_at, _o.id)
-    .limit(sa.bindparam("most", type_=sa.Integer))
+    .limit(sa.bindparam("most", type_=sa.Integer)),
+    schema.outbox,
 )
-_FREE = free_rows(_DUE, schema.outbox)
 _WHOLE = Lookup(sa.select(schema.outbox, _b.codec, _b.content).join(schema.blob, _b.sha256 == _o.body), _o.id)
 _STATES = Lookup(
     sa.select(_o.id, _o.ticket, _o.kind, _o.recipient, _o.attempts, _o.since, _o.state, _o.next_at, _o.holder, _o.staff)
@@ -103,7 +104,7 @@ def due_ids(connection: Connection, now: datetime, passed: Collection[int], limi
 
     A mail waits while an earlier one of the same ticket to the same recipient still waits: people read in order.
     """
-    found = waiting_rows(connection, _DUE, _FREE, {"now": now, "most": limit + len(passed)})
+    found = _DUE.rows(connection, now=now, most=limit + len(passed))
     due: list[int] = []
     late: list[int] = []
     octets = 0

@@ -15,7 +15,8 @@ from gateway.model import OutMail, address_key
 from gateway.store import schema
 from gateway.store.blobs import Packed
 from gateway.store.facts import base_key, minute_of
-from gateway.store.sets import Lookup, chunks, next_ids, upsert
+from gateway.store.raw import Lookup, chunks
+from gateway.store.sets import next_ids, upsert
 
 _o = schema.outbox.c
 ALARM = "alarm"  # the kind of what tells those who run the gateway: that the desk is on hold, too

@@ -12,9 +12,10 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
 from gateway.store import schema
-from gateway.store.claims import free_rows, hold, waiting_rows
+from gateway.store.claims import Waiting, hold
 from gateway.store.queue import printable
-from gateway.store.sets import Lookup, execute_many, holder_of, insert_rows
+from gateway.store.raw import Lookup
+from gateway.store.sets import execute_many, holder_of, insert_rows
 
 if TYPE_CHECKING:
     from gateway.store.base import Parts
@@ -40,7 +41,7 @@ _PUT_BEHIND = (
     )
     .values(next_at=_until)
 )
-_OVER = (
+_OVER = Waiting(
     sa.select(_o.id)
     .where(
         _o.state == "waiting",
@@ -49,9 +50,9 @@ _OVER = (
         sa.not_(_o.staff),
     )
     .order_by(_o.next_at, _o.id)
-    .limit(sa.bindparam("most", type_=sa.Integer))
+    .limit(sa.bindparam("most", type_=sa.Integer)),
+    schema.outbox,
 )
-_FREE_OVER = free_rows(_OVER, schema.outbox)
 _FAILED = Lookup(
     sa.select(_o.id, _o.ticket, _o.kind, _o.recipient, _o.holder).where(_WAITING).order_by(_o.id).with_for_update(),
     _o.id,
@@ -91,7 +92,7 @@ def put_behind(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> Non
 def over_ids(connection: Connection, over: datetime, now: datetime, passed: Collection[int]) -> list[int]:
     """Mails to customers that are due and wait since before `over`, at most GIVEN_UP, none of them in `passed`. Held by
     nobody else: a mail that is just being sent is not over."""
-    found = waiting_rows(connection, _OVER, _FREE_OVER, {"now": now, "over": over, "most": GIVEN_UP + len(passed)})
+    found = _OVER.rows(connection, now=now, over=over, most=GIVEN_UP + len(passed))
     ids = [row.id for row in found if row.id not in passed][:GIVEN_UP]
     hold(connection, schema.outbox, ids)
     return ids

@@ -13,9 +13,10 @@ from sqlalchemy.engine import Connection, Row
 from gateway.model import Envelope, Intake, Outcome, Received, Source
 from gateway.store import schema
 from gateway.store.blobs import BlobDamaged, Blobs, Packed, put
-from gateway.store.claims import free_rows, hold, waiting_rows
+from gateway.store.claims import Waiting, hold
 from gateway.store.ledger import write_kept
-from gateway.store.sets import Lookup, insert_rows, next_ids
+from gateway.store.raw import Lookup
+from gateway.store.sets import insert_rows, next_ids
 
 CLAIM_OCTETS = 8 * 1024 * 1024  # raw mail handed out at once; at least one message
 
@@ -30,10 +31,8 @@ _QUARANTINED = Lookup(sa.select(_i.id).where(_i.state == "quarantined"), _i.id)
 _MESSAGES = Lookup(
     sa.select(schema.intake, _b.codec, _b.content).join(schema.blob, _b.sha256 == _i.sha256).order_by(_i.id), _i.id
 )
-_WAITING = (
-    sa.select(_i.id, _i.size).where(_i.state == "waiting").order_by(_i.id).limit(sa.bindparam("most", type_=sa.Integer))
-)
-_FREE = free_rows(_WAITING, schema.intake)
+_most = sa.bindparam("most", type_=sa.Integer)
+_WAITING = Waiting(sa.select(_i.id, _i.size).where(_i.state == "waiting").order_by(_i.id).limit(_most), schema.intake)
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +192,7 @@ def waiting_ids(connection: Connection, passed: Collection[int], limit: int) -> 
     """The oldest waiting rows that are not in `passed`, as many as may be handed out at once. Held by nobody else."""
     ids: list[int] = []
     octets = 0
-    for row in waiting_rows(connection, _WAITING, _FREE, {"most": limit + len(passed)}):
+    for row in _WAITING.rows(connection, most=limit + len(passed)):
         if row.id in passed:
             continue
         octets += row.size

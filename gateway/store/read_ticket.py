@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection, Row
 from gateway.model import Entry, FirstKey, Mailbox, Participant, Status, TicketFacts
 from gateway.store import schema
 from gateway.store.newest import newest_of_each
-from gateway.store.sets import Lookup
+from gateway.store.raw import Lookup
 
 ACKNOWLEDGEMENT = "acknowledgement"  # the kind of the notice that opens a ticket towards its author
 

@@ -12,8 +12,8 @@ from sqlalchemy.engine import Connection, Row
 from gateway.model import DueTarget, Entry, Status
 from gateway.store import schema
 from gateway.store.holding import on_hold
+from gateway.store.raw import Lookup
 from gateway.store.read_ticket import entries, iso, newest_entries, ticket_facts
-from gateway.store.sets import Lookup
 
 FILTERS = frozenset({"status", "department", "assignee", "requester", "number", "door", "priority"})
 
@@ -112,8 +112,8 @@ def _all(
     return [_values(row) for row in Lookup(query, table.c.ticket).rows(connection, numbers)]
 
 
-def _values(row: Row[Any]) -> dict[str, Any]:
-    return {name: iso(value) if isinstance(value, datetime) else value for name, value in row._mapping.items()}
+def _values(row: Any) -> dict[str, Any]:
+    return {name: iso(value) if isinstance(value, datetime) else value for name, value in row._asdict().items()}
 
 
 def quarantined(connection: Connection) -> list[dict[str, Any]]:

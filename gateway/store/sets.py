@@ -1,58 +1,23 @@
 """Set-based statements, each built once: building one costs more than running it.
 
-Here are the few forms in which SQLite and PostgreSQL differ, and look-ups by many keys at once.
+Here are the few forms in which SQLite and PostgreSQL differ.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
-from itertools import islice
-from typing import Any, TypeVar
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.engine import Connection, Dialect, Row
+from sqlalchemy.engine import Connection, Dialect
 
 from gateway.store.arrays import at_once
+from gateway.store.raw import Prepared, Query, execute
 
-_CHUNK = 500  # keys in one IN: bounded whatever the limits of the engine
 HOLDER = "holder"  # in the info of a connection
-Key = TypeVar("Key")
 Build = Callable[[sqlite.Insert], sa.Executable]
-
-
-class Lookup:
-    """All rows of a SELECT whose `column` is one of many keys. Made once, at import; knows no connection.
-
-    PostgreSQL is given the keys as one array, so that it sees one statement whatever their number. `postgresql_query`:
-    a SELECT of the same columns that it does better with.
-    """
-
-    def __init__(
-        self, query: sa.Select[Any], column: sa.ColumnElement[Any], postgresql_query: sa.Select[Any] | None = None
-    ) -> None:
-        of_server = query if postgresql_query is None else postgresql_query
-        keys = sa.bindparam("keys", type_=postgresql.ARRAY(column.type))
-        self._of = {
-            "sqlite": query.where(column.in_(sa.bindparam("keys", expanding=True))),
-            "postgresql": of_server.where(column == sa.any_(keys)),
-        }
-
-    def rows(self, connection: Connection, keys: Iterable[Any], **values: Any) -> list[Row[Any]]:
-        """`values` fill the other parameters of the SELECT. No keys: no statement at all."""
-        found: list[Row[Any]] = []
-        statement = self._of[connection.dialect.name]
-        for portion in chunks(keys):
-            found += connection.execute(statement, {"keys": portion, **values}).all()
-        return found
-
-
-def chunks(keys: Iterable[Key]) -> Iterator[list[Key]]:
-    """The distinct keys in portions that fit one statement."""
-    rest = iter(dict.fromkeys(keys))
-    while portion := list(islice(rest, _CHUNK)):
-        yield portion
 
 
 def holder_of(connection: Connection) -> int | None:
@@ -64,20 +29,20 @@ def next_ids(connection: Connection, table: sa.Table, count: int) -> list[int]:
     """Numbers for so many new rows, so that one executemany writes them. SQLite's transaction holds the only write
     lock; rows of a table that is numbered so are never deleted."""
     if connection.dialect.name == "postgresql":
-        return list(connection.execute(_from_sequence(table), {"count": count}).scalars())
-    last = int(connection.execute(_last_id(table)).scalar() or 0)
+        return [row[0] for row in _from_sequence(table).rows(connection, count=count)]
+    last = int(_last_id(table).scalar(connection) or 0)
     return list(range(last + 1, last + 1 + count))
 
 
 @cache
-def _last_id(table: sa.Table) -> sa.Select[Any]:
-    return sa.select(sa.func.max(table.c.id))
+def _last_id(table: sa.Table) -> Query:
+    return Query(sa.select(sa.func.max(table.c.id).label("last")))
 
 
 @cache
-def _from_sequence(table: sa.Table) -> sa.Select[Any]:
+def _from_sequence(table: sa.Table) -> Query:
     count = sa.func.generate_series(1, sa.bindparam("count", type_=sa.BigInteger)).table_valued("n")
-    return sa.select(sa.func.nextval(f"{table.name}_id_seq")).select_from(count)
+    return Query(sa.select(sa.func.nextval(f"{table.name}_id_seq").label("id")).select_from(count))
 
 
 def insert_for(dialect: str, table: sa.Table) -> sqlite.Insert:
@@ -129,49 +94,42 @@ def execute_many(connection: Connection, statement: Any, rows: Sequence[Mapping[
     key = (connection.dialect.name, statement, names)
     many = _known.get(key) or _known.setdefault(key, _Many(statement, names, connection.dialect))
     if many.at_once is None:
-        connection.exec_driver_sql(many.sql, many.parameters(rows))
+        execute(connection, many.sql, many.lines(rows), many=True)
         return
     for turn in many.at_once.turns(rows):
-        connection.exec_driver_sql(many.at_once.sql, many.arrays(turn))
+        execute(connection, many.at_once.sql, many.arrays(turn))
 
 
 _known: dict[tuple[str, Any, tuple[str, ...]], _Many] = {}
 
 
-class _Many:
-    """A statement in the words of the driver, and how the values of its parameters are made. `at_once`: the same with
-    one array for each parameter, on PostgreSQL."""
+class _Many(Prepared):
+    """A statement for many rows. `at_once`: the same with one array for each parameter, on PostgreSQL."""
 
     def __init__(self, statement: Any, names: Sequence[str], dialect: Dialect) -> None:
         compiled = statement.compile(dialect=dialect, column_keys=list(names), for_executemany=True)
+        super().__init__(compiled, names)
         self.at_once = at_once(compiled, dialect) if dialect.name == "postgresql" else None
-        self.sql = str(compiled)
-        self._names: list[str] | None = None if compiled.positional else list(compiled.params)
-        self._columns: list[tuple[str, Callable[[Any], Any] | None]] = []
-        self._constants: dict[str, Any] = {}
-        for name in self._names if self._names is not None else compiled.positiontup:
-            process = compiled.binds[name].type.dialect_impl(dialect).bind_processor(dialect)
-            self._columns.append((name, process))
-            if name not in names:
-                value = compiled.params[name]
-                self._constants[name] = value if process is None else process(value)
 
-    def parameters(self, rows: Sequence[Mapping[str, Any]]) -> list[Any]:
+    def lines(self, rows: Sequence[Mapping[str, Any]]) -> list[Any]:
         """One tuple for each row, or a dictionary where the driver knows parameters by name."""
         lines = list(zip(*self._values(rows), strict=True))
-        return lines if self._names is None else [dict(zip(self._names, line, strict=True)) for line in lines]
+        if not self.named:
+            return lines
+        names = [name for name, _ in self.columns]
+        return [dict(zip(names, line, strict=True)) for line in lines]
 
     def arrays(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         """The values of each parameter; of those that are the same for all rows, the value."""
         single = self.at_once.single if self.at_once is not None else ()
-        named = zip(self._columns, self._values(rows), strict=True)
+        named = zip(self.columns, self._values(rows), strict=True)
         return {name: values[0] if name in single else values for (name, _), values in named}
 
     def _values(self, rows: Sequence[Mapping[str, Any]]) -> list[list[Any]]:
         columns = []
-        for name, process in self._columns:
-            if name in self._constants:
-                columns.append([self._constants[name]] * len(rows))
+        for name, process in self.columns:
+            if name in self.constants:
+                columns.append([self.constants[name]] * len(rows))
             elif process is None:
                 columns.append([row[name] for row in rows])
             else:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
-import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy.engine import Connection
 
 from gateway.model import BounceSeen, Commit, KnownId, Link, Status, TicketChange
 from gateway.store.facts import base_key
@@ -27,6 +28,7 @@ from tests.store.desk import (
     opened,
     people,
 )
+from tests.store.statements import heard
 
 BEN = "ben@client.example"
 
@@ -237,16 +239,13 @@ def test_the_number_of_statements_does_not_grow_with_the_group(tmp_path: Path) -
     with opened(tmp_path) as store:
         for number in range(1, 21):
             make_ticket(store, number, people(number, f"a{number}@x"))
-        count = [0]
-
-        @sa.event.listens_for(store._parts.readers, "after_cursor_execute")
-        def _count(*_: object) -> None:
-            count[0] += 1
-
-        assert len(store.facts_many(replies(1))[0].tickets) == 1
-        one, count[0] = count[0], 0
-        assert all(len(facts.tickets) == 1 for facts in store.facts_many(replies(20)))
-        assert count[0] == one <= 25
+        said: list[str] = []
+        with heard(store, after=lambda _, statement, __: said.append(statement)):
+            assert len(store.facts_many(replies(1))[0].tickets) == 1
+            one = len(said)
+            said.clear()
+            assert all(len(facts.tickets) == 1 for facts in store.facts_many(replies(20)))
+        assert 5 < len(said) == one <= 25
 
 
 @pytest.mark.sqlite
@@ -255,21 +254,19 @@ def test_every_look_up_of_facts_uses_an_index(tmp_path: Path) -> None:
         make_ticket(store, 1, mails=[notice(1, "x")])
         plans: list[str] = []
 
-        @sa.event.listens_for(store._parts.readers, "before_cursor_execute")
-        def _explain(
-            _c: object, cursor: sa.engine.interfaces.DBAPICursor, statement: str, values: object, *_: object
-        ) -> None:
+        def explain(connection: Connection, statement: str, values: Any) -> None:
             if statement.startswith("SELECT"):
-                own = cursor.connection.cursor()
+                own: Any = connection.connection.driver_connection
                 plans.extend(
                     f"{row[3]} | {statement}" for row in own.execute("EXPLAIN QUERY PLAN " + statement, values)
                 )
 
-        store.facts_many(replies(2))
-        store.claim(5)
-        store.claim_outbox(5, NOW)
-        store.due_targets(NOW, 5)
-        store.waiting()
+        with heard(store, before=explain):
+            store.facts_many(replies(2))
+            store.claim(5)
+            store.claim_outbox(5, NOW)
+            store.due_targets(NOW, 5)
+            store.waiting()
         assert plans
         scans = [
             plan
@@ -285,12 +282,13 @@ def test_facts_are_one_snapshot(tmp_path: Path) -> None:
         make_ticket(store, 1)
         done: list[Commit] = []
 
-        @sa.event.listens_for(store._parts.readers, "after_cursor_execute")
-        def _interrupt(_c: object, _cursor: object, statement: str, *_: object) -> None:
+        def interrupt(_: Connection, statement: str, __: Any) -> None:
             if statement.startswith("SELECT") and not done:  # BEGIN alone takes no snapshot
                 done.append(commit(None, TicketChange(1, 1, {"status": "closed"}), entry(1, "<new@x>")))
                 store.commit(done[0]).result(10)
 
-        facts = store.facts(ask(ticket_numbers=(1,), refs=("<m1@client.example>",)))
+        with heard(store, after=interrupt):
+            facts = store.facts(ask(ticket_numbers=(1,), refs=("<m1@client.example>",)))
+        assert done
         ticket = facts.tickets[1]
         assert (ticket.version, ticket.status, len(ticket.recent)) == (1, Status.NEW, 1)

@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
+from sqlalchemy.engine import Connection
 
 from gateway.model import SendResult, Sent
 from gateway.store.store import Store
 from tests.flow.clients import mail, reply
 from tests.flow.desk_under_test import DeskUnderTest
 from tests.flow.test_any_order import OPEN_CAPS
+from tests.store.statements import heard
 
 pytestmark = pytest.mark.sqlite
 
@@ -31,20 +32,14 @@ _SCAN = re.compile(r"^SCAN (\w+)")
 @contextmanager
 def statements(store: Store) -> Iterator[dict[str, Any]]:
     """Every SELECT, INSERT, UPDATE and DELETE that the store executes meanwhile, with the parameters of one run."""
-    heard: dict[str, Any] = {}
+    said: dict[str, Any] = {}
 
-    def hear(_: Any, __: Any, statement: str, parameters: Any, ___: Any, many: bool) -> None:
+    def hear(_: Connection, statement: str, parameters: Any) -> None:
         if statement.split(None, 1)[0] in ("SELECT", "INSERT", "UPDATE", "DELETE", "WITH"):
-            heard[statement] = parameters[0] if many else parameters
+            said[statement] = tuple(parameters)
 
-    engines = [engine for engine in (store._parts.readers, store._parts.engine) if engine is not None]
-    for engine in engines:
-        sa.event.listen(engine, "before_cursor_execute", hear)
-    try:
-        yield heard
-    finally:
-        for engine in engines:
-            sa.event.remove(engine, "before_cursor_execute", hear)
+    with heard(store, before=hear):
+        yield said
 
 
 def live(desk: DeskUnderTest) -> None:
@@ -81,13 +76,13 @@ def live(desk: DeskUnderTest) -> None:
 def test_no_statement_of_the_path_of_a_mail_goes_through_a_table(tmp_path: Path) -> None:
     desk = DeskUnderTest(tmp_path, caps=OPEN_CAPS)
     try:
-        with statements(desk.store) as heard:
+        with statements(desk.store) as said:
             live(desk)
-        assert {"INSERT", "SELECT", "UPDATE"} <= {statement.split(None, 1)[0] for statement in heard}
-        assert len(heard) > 30
+        assert {"INSERT", "SELECT", "UPDATE"} <= {statement.split(None, 1)[0] for statement in said}
+        assert len(said) > 30
         slow = {}
         with desk.store._parts.read() as connection:
-            for statement, parameters in heard.items():
+            for statement, parameters in said.items():
                 plan = [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)]
                 whole = {name for step in plan for name in _SCAN.findall(step)} - SHORT.keys()
                 if whole:

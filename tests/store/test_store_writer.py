@@ -21,6 +21,7 @@ from gateway.store.errors import store_error
 from gateway.store.store import Store, StoreBroken, StoreRefused, StoreUnavailable
 from gateway.store.writer import GroupCommit
 from tests.store.desk import NOW, commit, kept, mail, make_ticket, new_ticket, notice, opened
+from tests.store.statements import heard
 
 
 @contextmanager
@@ -54,14 +55,13 @@ def counted(store: Store) -> Iterator[list[int]]:
     def committed(*_: object) -> None:
         count[0] += 1
 
-    def executed(*_: object) -> None:
-        count[1] += 1
+    def executed(connection: Connection, _: str, __: Any) -> None:
+        count[1] += connection.engine is engine
 
     sa.event.listen(engine, "commit", committed)
-    sa.event.listen(engine, "after_cursor_execute", executed)
-    yield count
+    with heard(store, after=executed):
+        yield count
     sa.event.remove(engine, "commit", committed)
-    sa.event.remove(engine, "after_cursor_execute", executed)
 
 
 def test_all_that_is_ready_is_one_transaction(tmp_path: Path) -> None:
