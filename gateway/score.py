@@ -10,7 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from gateway.reading import Record
@@ -169,9 +169,12 @@ def _list(key: str, record: Record, wanted: Sequence[str]) -> Answer:
 
 def _date(key: str, record: Record, wanted: Any) -> Answer:
     """An instant, in whichever zone it is written."""
-    given = [datetime.fromisoformat(record[key])] if record[key] else []
-    expected = [datetime.fromisoformat(str(wanted))] if wanted else []
+    expected, given = ([_instant(one)] if one else [] for one in (wanted, record[key]))
     return _items(key, expected, given)
+
+
+def _instant(written: object) -> str:
+    return datetime.fromisoformat(str(written)).astimezone(UTC).isoformat()
 
 
 def _boxes(key: str, record: Record, wanted: Sequence[str]) -> Answer:

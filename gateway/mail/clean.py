@@ -13,6 +13,7 @@ _MARK = (
     "\u0300-\u036f\u0483-\u0489\u0591-\u05bd\u0610-\u061a\u064b-\u065f\u0e34-\u0e3a\u0e47-\u0e4e"
     "\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\u302a-\u302f\u3099\u309a\ufe20-\ufe2f"
 )
+_ANY_MARK = re.compile(f"[{_MARK}]")
 _MARKS = re.compile(f"[{_MARK}]{{32}}[{_MARK}]+")
 # VT, FF, FS..US, NEL and the Unicode separators end a line somewhere: in a header they must not (RFC 5322 §2.2).
 _BREAKS = re.compile("[\t\r\n\x0b\x0c\x1c-\x1f\x85\u2028\u2029]+")
@@ -24,7 +25,7 @@ _LINE_ENDS = re.compile("\r\n?|[\x0b\x0c\x85\u2028\u2029]")
 
 def few_marks(text: str) -> str:
     """Runs of combining marks cut to 32: normalising a longer run costs quadratic time."""
-    if len(text) <= 32 or text.isascii():
+    if len(text) <= 32 or text.isascii() or not _ANY_MARK.search(text[::32]):  # a run of 33 has one at such a place
         return text
     return _MARKS.sub(lambda run: run.group()[:32], text)
 
@@ -48,7 +49,8 @@ def one_line(text: str, limit: int) -> str:
 
 def many_lines(text: str, limit: int) -> str:
     """Body text of at most `limit` octets in UTF-8, lines ended by LF alone, no controls but TAB."""
-    text = text.replace("\r\n", "\n")
+    if "\r" in text:
+        text = text.replace("\r\n", "\n")
     if not text.replace("\n", "").replace("\t", "").isprintable():  # quicker than looking for each
         text = _BODY_CONTROLS.sub("", _LINE_ENDS.sub("\n", text))
     return cut(few_marks(text), limit)

@@ -1,96 +1,45 @@
-"""HTML mail as legible text: our own walk over the tree of selectolax (Lexbor). Linear, never raises.
+"""HTML mail as legible text. Linear, never raises.
 
-A tree that would cost more than linear time to build (deep nesting, formatting elements that are never closed) is not
-built: such HTML is stripped of its tags instead.
+Tags are read one after the other, with a stack of what is open. End tags that are left out, forgotten or crossed are
+understood as browsers do as far as text goes; there is no tree that a hostile mail could make costly.
 """
 
 from __future__ import annotations
 
 import html as entities
 import re
+from collections.abc import Callable, Iterable
+from functools import lru_cache
 
-from selectolax.lexbor import LexborHTMLParser, LexborNode
-
-from gateway.mail.html_marks import mark_of
+from gateway.mail.clean import many_lines
+from gateway.mail.html_tags import Do, Tag, pieces, tags_of, without_programs
 from gateway.mail.text_writer import TextWriter
 from gateway.model import Region
 
 _MOST = 1 << 21  # characters read; a mail's text is cut to 1 MiB anyway
-_DEEPEST = 1000
-_MOST_COPIES = 300_000
-_VOID = frozenset(
-    ["area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr"]
-)
-_SELF_CLOSING = frozenset(
-    ["p", "li", "td", "th", "tr", "dd", "dt", "option", "tbody", "thead", "tfoot", "colgroup", "html", "body", "head"]
-)
-_FORMATTING = frozenset(
-    ["a", "b", "big", "code", "em", "font", "i", "nobr", "s", "small", "strike", "strong", "tt", "u"]
-)
-_TAG = re.compile(r"""<(/?)([a-zA-Z][a-zA-Z0-9:]*+)((?:=\s*+"[^"]*+"|=\s*+'[^']*+'|[^>=]++|=)*+)""")
-_QUOTED = re.compile(r""""[^"]*"|'[^']*'""")
-_LONG_TAG, _MOST_ATTRIBUTES = 1500, 500  # characters; Lexbor compares each attribute with all others of its element
-_ANY_TAG = re.compile(r"<[^<>]*>")
-_BREAKING_TAG = re.compile(r"(?i)<(?:br|/?p|/?div|/?tr|/?li|/?h[1-6]|/?blockquote|/?table)\b[^<>]*>")
-_DROPPED = frozenset(
-    [
-        "script",
-        "style",
-        "head",
-        "title",
-        "meta",
-        "link",
-        "template",
-        "svg",
-        "math",
-        "object",
-        "embed",
-        "iframe",
-        "video",
-        "audio",
-        "canvas",
-        "map",
-        "noframes",
-    ]
-)
-_BLOCKS = frozenset(
-    [
-        "address",
-        "article",
-        "aside",
-        "body",
-        "center",
-        "dd",
-        "details",
-        "dir",
-        "div",
-        "dl",
-        "dt",
-        "fieldset",
-        "figcaption",
-        "figure",
-        "footer",
-        "form",
-        "header",
-        "hgroup",
-        "main",
-        "menu",
-        "nav",
-        "section",
-        "summary",
-        "tbody",
-        "thead",
-        "tfoot",
-        "caption",
-    ]
-)
-_PARAGRAPHS = frozenset(["p", "h1", "h2", "h3", "h4", "h5", "h6", "pre", "ul", "ol", "table", "blockquote"])
-_HIDDEN = re.compile(
-    r"(?i)display\s*:\s*none|visibility\s*:\s*hidden|mso-hide\s*:\s*all"
-    r"|(?<![\w-])(?:font-size|max-height)\s*:\s*0(?:\.0*)?(?:px|pt|em|%)?\s*(?:!important\s*)?(?:;|\Z)"
-)
-_PIXEL = re.compile(r"\s*[01](?:px)?\s*\Z")
-_PIXEL_STYLE = re.compile(r"(?i)(?<![\w-])(?:width|height)\s*:\s*[01](?:px)?\s*(?:;|\Z)")
+_SURROGATES = re.compile(r"&#(5[5-7]\d{3});&#(5[6-7]\d{3});")
+_INVISIBLE = "\u00ad\u200b\u034f\ufeff\u2060"
+_NO_INVISIBLE = dict.fromkeys(map(ord, _INVISIBLE))
+_LONGEST_KEPT = 400  # characters of a run of tags that is remembered
+_SEARCHED = 100  # elements looked through for the one that an end tag closes
+_SCOPES = frozenset(["table", "td", "th", "caption"])  # no end tag of what is outside closes these
+_TABLE = frozenset(["table", "tbody", "thead", "tfoot", "tr", "td", "th", "caption"])
+# what an element closes that was left open, and where the search for it ends
+_CLOSES = {
+    "li": (frozenset(["li"]), frozenset(["ul", "ol", "menu", "dir", "table", "td", "th"])),
+    "dd": (frozenset(["dd", "dt"]), frozenset(["dl", "table", "td", "th"])),
+    "dt": (frozenset(["dd", "dt"]), frozenset(["dl", "table", "td", "th"])),
+    "td": (frozenset(["td", "th"]), frozenset(["tr", "table"])),
+    "th": (frozenset(["td", "th"]), frozenset(["tr", "table"])),
+    "tr": (frozenset(["tr", "caption"]), frozenset(["table"])),
+    "a": (frozenset(["a"]), frozenset(["table", "td", "th"])),
+    **dict.fromkeys(("tbody", "thead", "tfoot"), (frozenset(["tbody", "thead", "tfoot"]), frozenset(["table"]))),
+}
+_OPEN_PARAGRAPH = frozenset(["p"])
+_NOT_PARAGRAPH = frozenset(["table", "td", "th", "div", "li", "blockquote", "center", "ul", "ol"])
+_IN_LINE = frozenset([Do.INLINE, Do.LINK])
+_VOID = frozenset([Do.NOTHING, Do.BREAK, Do.RULE, Do.IMAGE, Do.TEXT])
+_SURE_END = frozenset(["p", "li", "td", "th", "tr", "dd", "dt"])
 
 
 def to_text(html: str) -> str:
@@ -106,155 +55,252 @@ def read_html(html: str) -> tuple[str, tuple[Region, ...]]:
     elements is not broken. Lines end with LF; no trailing blank line.
     """
     source = html[:_MOST]
-    try:
-        if not _too_costly(source):
-            return _walk(source)
-    except Exception:  # noqa: BLE001  whatever the tree does, the mail stays legible
-        return _stripped(source), ()
-    return _stripped(source), ()
+    walk = _Walk()
+    if not walk.read(source):
+        walk = _Walk()
+        walk.read(without_programs(source))
+    return walk.text(), walk.regions()
 
 
-def _too_costly(source: str) -> bool:
-    """Estimates, in one pass, the deepest nesting and the copies a parser makes of unclosed formatting elements."""
-    depth = formatting = copies = 0
-    for found in _TAG.finditer(source):
-        name = found[2].lower()
-        if len(found[3]) > _LONG_TAG and len(_QUOTED.sub(" ", found[3]).replace("/", " ").split()) > _MOST_ATTRIBUTES:
-            return True
-        if name in _VOID:
-            continue
-        step = -1 if found[1] else 1
-        if name in _FORMATTING:
-            formatting = max(0, formatting + step)
-        else:
-            copies += formatting if step > 0 else 0
-        if name not in _SELF_CLOSING:
-            depth = max(0, depth + step)
-            if depth > _DEEPEST:
-                return True
-    return formatting > 20 and copies > _MOST_COPIES
+_Act = Callable[["_Walk", Tag], None]
 
 
-def _stripped(source: str) -> str:
-    """Tags taken out without building a tree; scripts, styles and comments go with their content."""
-    for opener, closer in (("<!--", "-->"), ("<script", "</script"), ("<style", "</style")):
-        source = _without(source, opener, closer)
-    text = entities.unescape(_ANY_TAG.sub("", _BREAKING_TAG.sub("\n", source)))
-    lines = (" ".join(line.split()) for line in text.split("\n"))
-    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
+class _Walk(TextWriter):
+    """`_stack` holds what is open: (its tag, what its end does, whether text was too small to see around it)."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._stack: list[tuple[Tag, _Act, bool]] = []
+        self._paragraphs = 0  # how many of them are <p>
+        self._watched: dict[str, int] = {}  # inline elements among them
+        self._small = False
+        self._skipped: Tag | None = None
+        self._inside: dict[str, int] = {}  # what was opened within the skipped element
+        self._failed: tuple[str, int] = ("", -1)
 
-def _without(source: str, opener: str, closer: str) -> str:
-    folded = source.lower()
-    if len(folded) != len(source):  # a few letters change length in lower case
-        folded = source
-    kept, position = [], 0
-    while (start := folded.find(opener, position)) >= 0:
-        end = folded.find(closer, start)
-        if end < 0:
-            break
-        kept.append(source[position:start])
-        position = end + len(closer)
-    kept.append(source[position:])
-    return "".join(kept)
+    def read(self, source: str) -> bool:
+        """False when a script or style went on to the end."""
+        write = self.write
+        found = iter(pieces(_visible(source)))
+        for text in found:
+            if text and not self._small and self._skipped is None:
+                write(_unescaped(text) if "&" in text else text)
+            run = next(found, "")
+            hides, acts = _known(run) if len(run) <= _LONGEST_KEPT else _acts(run)
+            if hides or self._skipped is not None:
+                self._read_hidden(acts)
+                continue
+            for act, tag in acts:
+                act(self, tag)
+        self._pop_to(0)
+        return self._skipped is None or self._skipped.name not in ("script", "style", "title")
 
+    def _read_hidden(self, acts: Iterable[tuple[_Act, Tag]]) -> None:
+        for act, tag in acts:
+            if self._skipped is None or self._ends_skipped(tag):
+                act(self, tag)
 
-def _walk(source: str) -> tuple[str, tuple[Region, ...]]:
-    writer = TextWriter()
-    node = LexborHTMLParser(source).body
-    if node is None:
-        return "", ()
-    open_marks: list[int] = []  # elements that began a region
-    root = node.mem_id  # comparing nodes by == would serialise both
-    following: LexborNode | None = node
-    while following is not None:
-        node = following
-        following = _enter(node, writer, open_marks)
-        while following is None:
-            if node.is_element_node:
-                _leave(node, writer)
-                if open_marks and open_marks[-1] == node.mem_id:
-                    open_marks.pop()
-                    writer.end_region()
-            parent = node.parent
-            if node.mem_id == root or parent is None:
+    def _push(self, tag: Tag, leave: _Act) -> None:
+        self._stack.append((tag, leave, self._small))
+        if tag.odd:
+            if tag.size is not None:
+                self._small = tag.size
+            if tag.mark:
+                self.begin_region(tag.mark)
+
+    def _pop(self) -> None:
+        tag, leave, self._small = self._stack.pop()
+        leave(self, tag)
+        if tag.mark:
+            self.end_region()
+
+    def _pop_to(self, place: int) -> None:
+        while len(self._stack) > place:
+            self._pop()
+
+    def _find(self, names: frozenset[str], barriers: frozenset[str]) -> int:
+        """Where the innermost open element of these names is, -1 if there is none this side of a barrier."""
+        stack = self._stack
+        for place in range(len(stack) - 1, max(-1, len(stack) - 1 - _SEARCHED), -1):
+            name = stack[place][0].name
+            if name in names:
+                return place
+            if name in barriers:
                 break
-            following = node.next
-            node = parent
-    return writer.text(), writer.regions()
+        return -1
 
+    def _end_open(self, name: str) -> None:
+        """Close what the beginning of this element closes."""
+        closes = _CLOSES.get(name)
+        if closes and self._stack and self._stack[-1][0].name not in closes[1]:
+            place = self._find(*closes)
+            if place >= 0:
+                self._pop_to(place)
 
-def _enter(node: LexborNode, writer: TextWriter, open_marks: list[int]) -> LexborNode | None:
-    """Write what stands before the children; the first child, or None if there is none to visit."""
-    tag = node.tag
-    if tag == "-text":
-        writer.write(node.text_content or "")
-        return None
-    if not node.is_element_node or tag is None:
-        return None
-    attributes = node.attributes
-    if tag in _DROPPED or _hidden(attributes):
-        return None
-    if tag == "img":
-        _image(attributes, writer)
-        return None
-    kind = mark_of(tag, attributes) if attributes else ""
-    if kind:
-        open_marks.append(node.mem_id)
-        writer.begin_region(kind)
-    _open(tag, attributes, writer)
-    return node.first_child
+    def _end_paragraph(self) -> None:
+        place = self._find(_OPEN_PARAGRAPH, _NOT_PARAGRAPH)
+        if place >= 0:
+            self._pop_to(place)
 
+    def close(self, tag: Tag) -> None:
+        stack, name = self._stack, tag.name
+        if stack and stack[-1][0].name == name:
+            closed, leave, self._small = stack.pop()
+            leave(self, closed)
+            if closed.mark:
+                self.end_region()
+        elif self._failed != (name, len(stack)):
+            place = self._find(frozenset([name]), frozenset() if name in _TABLE else _SCOPES)
+            if place < 0 or (stack[place][0].do in _IN_LINE and self._crosses(place)):
+                self._failed = (name, len(stack))
+            else:
+                self._pop_to(place)
 
-def _hidden(attributes: dict[str, str | None]) -> bool:
-    if not attributes:
+    def _crosses(self, place: int) -> bool:
+        """Whether the end of an inline element would end a block that began inside it."""
+        return any(one[0].do not in _IN_LINE for one in self._stack[place + 1 :])
+
+    def inline(self, tag: Tag) -> None:
+        if tag.mark or tag.size is not None or self._watched.get(tag.name):
+            self._watched[tag.name] = self._watched.get(tag.name, 0) + 1
+            self._push(tag, _Walk.end_inline)
+
+    def end_inline(self, tag: Tag) -> None:
+        self._watched[tag.name] -= 1
+
+    def begin_block(self, tag: Tag) -> None:
+        if tag.name in _CLOSES:
+            self._end_open(tag.name)
+        if self._paragraphs:
+            self._end_paragraph()
+        self._push(tag, TextWriter.end_block)
+        self.block()
+
+    def begin_p(self, tag: Tag) -> None:
+        if self._paragraphs:
+            self._end_paragraph()
+        self._push(tag, _Walk.end_p)
+        self._paragraphs += 1
+        self.gap(tag)
+
+    def end_p(self, tag: Tag) -> None:
+        self._paragraphs -= 1
+        self.gap(tag)
+
+    def begin_other_paragraph(self, tag: Tag) -> None:
+        if self._paragraphs:
+            self._end_paragraph()
+        self._push(tag, TextWriter.end_paragraph)
+        self.begin_paragraph(tag)
+
+    def row(self, tag: Tag) -> None:
+        self._end_open("tr")
+        self._push(tag, TextWriter.end_row)
+        self.begin_row()
+
+    def cell(self, tag: Tag) -> None:
+        self._end_open("td")
+        self._push(tag, TextWriter.end_cell)
+        self.begin_cell()
+
+    def item(self, tag: Tag) -> None:
+        self._end_open("li")
+        if self._paragraphs:
+            self._end_paragraph()
+        self._push(tag, TextWriter.end_block)
+        self.begin_item()
+
+    def link(self, tag: Tag) -> None:
+        self._end_open("a")
+        self._push(tag, TextWriter.end_link)
+        self.begin_link(tag.word)
+
+    def line_break(self, _: Tag) -> None:
+        self.line()
+
+    def drawn_rule(self, tag: Tag) -> None:
+        if self._paragraphs:
+            self._end_paragraph()
+        if tag.mark:
+            self.begin_region(tag.mark)
+        self.rule()
+        if tag.mark:
+            self.end_region()
+
+    def word(self, tag: Tag) -> None:
+        if not self._small:
+            self.write(tag.word)
+
+    def skip(self, tag: Tag) -> None:
+        self._end_open(tag.name)
+        self._skipped = tag
+        self._inside.clear()
+
+    def _ends_skipped(self, tag: Tag) -> bool:
+        """Whether the skipped element ends here, and the tag has a meaning beyond that."""
+        skipped, name, inside = self._skipped, tag.name, self._inside
+        if skipped is None:
+            return True
+        if tag.do is not Do.CLOSE:
+            if name in _SURE_END and not inside and (name == skipped.name or skipped.name == "p"):
+                self._skipped = None
+                return True
+            if tag.do not in _VOID:
+                inside[name] = inside.get(name, 0) + 1
+        elif inside.get(name):
+            inside[name] -= 1
+            if not inside[name]:
+                del inside[name]
+        elif name == skipped.name:
+            self._skipped = None
+        elif name not in self._watched and self._find(frozenset([name]), _SCOPES - {name}) >= 0:
+            self._skipped = None
+            return True
         return False
-    if "hidden" in attributes:
-        return True
-    style = attributes.get("style")
-    return bool(style) and _HIDDEN.search(style[:2000]) is not None if style else False
 
 
-def _image(attributes: dict[str, str | None], writer: TextWriter) -> None:
-    if any(_PIXEL.match(attributes.get(side) or "") for side in ("width", "height")):
-        return
-    if _PIXEL_STYLE.search((attributes.get("style") or "")[:2000]):
-        return
-    alt = " ".join((attributes.get("alt") or "").split())[:200]
-    if alt:
-        writer.write(f"[{alt}]")
-    elif (attributes.get("src") or "")[:4].lower() == "cid:":
-        writer.write("[image]")
+_BEGIN: dict[Do, _Act] = {
+    Do.CLOSE: _Walk.close,
+    Do.INLINE: _Walk.inline,
+    Do.BLOCK: _Walk.begin_block,
+    Do.PARAGRAPH: _Walk.begin_other_paragraph,
+    Do.ROW: _Walk.row,
+    Do.CELL: _Walk.cell,
+    Do.ITEM: _Walk.item,
+    Do.LINK: _Walk.link,
+    Do.BREAK: _Walk.line_break,
+    Do.RULE: _Walk.drawn_rule,
+    Do.IMAGE: _Walk.word,
+    Do.DROP: _Walk.skip,
+    Do.TEXT: _Walk.word,
+}
 
 
-def _open(tag: str, attributes: dict[str, str | None], writer: TextWriter) -> None:
-    if tag == "br":
-        writer.line()
-    elif tag == "hr":
-        writer.rule()
-    elif tag == "a":
-        writer.begin_link(attributes.get("href") or "")
-    elif tag == "li":
-        writer.begin_item()
-    elif tag == "tr":
-        writer.begin_row()
-    elif tag in ("td", "th"):
-        writer.begin_cell()
-    elif tag in _PARAGRAPHS:
-        writer.begin_paragraph(tag)
-    elif tag in _BLOCKS:
-        writer.block()
+def _acts(run: str) -> tuple[bool, tuple[tuple[_Act, Tag], ...]]:
+    """What is to be done at each tag of a run, and whether one of them hides what follows."""
+    tags = tags_of(run)
+    is_p = (tag.do is Do.PARAGRAPH and tag.name == "p" for tag in tags)
+    acts = tuple((_Walk.begin_p if p else _BEGIN[tag.do], tag) for p, tag in zip(is_p, tags, strict=True))
+    return any(tag.do is Do.DROP for tag in tags), acts
 
 
-def _leave(node: LexborNode, writer: TextWriter) -> None:
-    tag = node.tag or ""
-    if tag == "a":
-        writer.end_link()
-    elif tag in ("td", "th"):
-        writer.end_cell()
-    elif tag == "tr":
-        writer.end_row()
-    elif tag in _PARAGRAPHS:
-        writer.end_paragraph(tag)
-    elif tag in _BLOCKS or tag == "li":
-        writer.block()
+_known = lru_cache(maxsize=4096)(_acts)
+
+
+def _visible(text: str) -> str:
+    """Without the signs that no reader sees: soft hyphen, zero-width blank and joiners, byte order mark."""
+    return text if text.isascii() or not any(sign in text for sign in _INVISIBLE) else text.translate(_NO_INVISIBLE)
+
+
+def _unescaped(text: str) -> str:
+    """Character references as characters; pairs of surrogates, which some clients write for one, are that one."""
+    if "&#5" in text:
+        text = _SURROGATES.sub(_joined, text)
+    return _visible(many_lines(entities.unescape(text), _MOST * 4))
+
+
+def _joined(pair: re.Match[str]) -> str:
+    high, low = int(pair[1]), int(pair[2])
+    if 0xD800 <= high < 0xDC00 <= low < 0xE000:
+        return chr(0x10000 + ((high - 0xD800) << 10) + low - 0xDC00)
+    return pair.group()

@@ -16,7 +16,6 @@ from gateway.options import ReadLimits
 _MOST_WORDS, _MANY_WORDS = 6000, 500  # encoded words in the header block
 _MOST_PARAMS, _MANY_PARAMS = 512, 64  # semicolons in one MIME header
 _BOUNDARY_LENGTH = 200  # RFC 2046 §5.1.1 allows 70
-_DEEP_HTML = 1000
 
 _BLANK = re.compile(rb"(?:\r\n|\n|\r(?!\n))(?:\r\n|\n|\r(?!\n))")
 _FIELD = re.compile(rb"(?:\A|[\r\n])[!-9;-~]*:")
@@ -33,7 +32,6 @@ _DELIMITER_OR_FIELD = re.compile(
     rb"(?i)[\r\n](?:--([^\r\n]{1,250})|content-type[ \t]*:([^\r\n]*(?:(?:\r\n|\n|\r)[ \t][^\r\n]*)*))",
 )
 _MARKS = re.compile(rb"(?:[\xcc\xcd][\x80-\xbf]){64}")
-_TAG = re.compile(rb"<(/?)(?:div|span|table|blockquote|font|b|i|a|ul|ol|section|center)\b", re.I)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,10 +167,4 @@ def _body_unusual(raw: bytes, files: int, limits: ReadLimits) -> str:
         return f"files of more than {limits.in_process_files} octets"
     if raw.count(b"\xcc") + raw.count(b"\xcd") >= 64 and _MARKS.search(raw):
         return "a long run of combining marks"
-    if raw.count(b"<") > _DEEP_HTML:
-        depth = 0
-        for found in _TAG.finditer(raw):
-            depth += -1 if found[1] else 1
-            if depth > _DEEP_HTML:
-                return f"HTML nested deeper than {_DEEP_HTML}"
     return ""

@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from gateway.mail.html_tags import Tag
 from gateway.model import Region
 
 _BLANKS = re.compile(r"[ \t\r\n\f\xa0]+")
-_INVISIBLE = re.compile("[\u00ad\u200b\u034f\ufeff\u2060]+")
-_WIDE = re.compile("[\u1100-\u115f\u2e80-\u9fff\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe4f\uff00-\uff60]")
+_ALL_BLANKS = " \t\r\n\f\xa0"
+_EAST = "[\u2e80-\u9fff\uf900-\ufaff\ufe30-\ufe4f\uff00-\uff60]"  # not Hangul: Korean has blanks between words
+_WIDE = re.compile(_EAST)
+_WRAPPED = re.compile(rf"(?<={_EAST})[ \t\r\f]*\n[ \t\r\n\f]*(?={_EAST})")
 _SHOWN_LINK = re.compile(r"(?i)(?:https?://|mailto:|tel:|ftp://)[^\s<>]{1,2000}\Z")
 _CLOSED = -2  # the end of a region that ended before its first text
 _MOST_REGIONS = 1000
@@ -38,10 +41,12 @@ class TextWriter:
         self._lists: list[int] = []  # 0 for bullets, else the next number
         self._marker = ""
         self._rows: list[_Row] = []
+        self._row: _Row | None = None  # the innermost
         self._link: tuple[str, int] | None = None
         self._line = 0  # of the text written last
         self._regions: list[tuple[str, int, int]] = []  # in the order they begin; -1 while not known
         self._open: list[int] = []  # places in `_regions`
+        self._hollow = False  # nothing but NBSP since the line began
         self._waiting = False  # a region has begun and no text has followed
 
     def text(self) -> str:
@@ -75,20 +80,37 @@ class TextWriter:
             self._regions[place] = (kind, self._line, self._line if end == _CLOSED else end)
 
     def write(self, text: str) -> None:
-        text = _INVISIBLE.sub("", text)
+        """Text of one run between tags. Blanks in a row are one; a paragraph of nothing but NBSP is an empty line."""
         if self._pre:
             self._write_lines(text)
             return
-        words = _BLANKS.split(text)
-        if len(words) == 1:
-            self._put(text)
-            return
-        blanks = _BLANKS.findall(text)
-        for place, word in enumerate(words):
-            if word:
-                self._put(word)
-            if place < len(blanks):
-                self._blank = self._blank or blanks[place]
+        if "  " in text or "\n" in text or "\xa0" in text or "\t" in text or "\r" in text or "\f" in text:
+            text = self._even(text)
+        core = text.strip(" \n")
+        if core:
+            if text[0] in " \n":
+                self._blank = self._blank or text[0]
+            self._put(core)
+            self._blank = text[-1] if text[-1] in " \n" else ""
+        elif text:
+            self._blank = self._blank or text[0]
+
+    def _even(self, text: str) -> str:
+        """One blank for many, none for a line end between wide characters. Outer ones with a line end become it."""
+        if "\xa0" in text and not text.strip(_ALL_BLANKS):
+            self._hollow = True
+        if "\n" not in text:
+            return _BLANKS.sub(" ", text)
+        core = text.strip(_ALL_BLANKS)
+        if not core:
+            return "\n"
+        before, after = text[: text.find(core[0])], text[text.rfind(core[-1]) + 1 :]
+        inner = _WRAPPED.sub("", core) if not core.isascii() else core
+        return (
+            ("\n" if "\n" in before else before[:1] and " ")
+            + _BLANKS.sub(" ", inner)
+            + ("\n" if "\n" in after else after[:1] and " ")
+        )
 
     def _write_lines(self, text: str) -> None:
         for place, line in enumerate(text.replace("\r\n", "\n").split("\n")):
@@ -100,7 +122,7 @@ class TextWriter:
     def _put(self, text: str) -> None:
         if not text:
             return
-        row = self._rows[-1] if self._rows else None
+        row = self._row
         if self._breaks or not self._out:
             self._begin_line()
             if row is not None and row.text and not row.fresh:
@@ -110,6 +132,7 @@ class TextWriter:
         elif self._blank:
             self._space(text)
         self._separator = self._blank = ""
+        self._hollow = False
         if row is not None:
             row.text, row.fresh = True, False
         self._out.append(text)
@@ -118,15 +141,19 @@ class TextWriter:
         quotes = min(self._quotes, _DEEPEST)
         prefix = "> " * quotes
         if self._out:
-            between = ("> " * min(quotes, self._quoted)).rstrip() + "\n"
-            self._line += min(self._breaks, 3)
-            self._out.append("\n" + between * (min(self._breaks, 3) - 1))
+            breaks = min(self._breaks, 3)
+            self._line += breaks
+            if breaks > 1:
+                self._out.append("\n" + (("> " * min(quotes, self._quoted)).rstrip() + "\n") * (breaks - 1))
+            else:
+                self._out.append("\n")
         if self._waiting:
             self._settle_regions()
         self._breaks, self._quoted = 0, quotes
-        self._out.append(prefix)
-        depth = min(len(self._lists), _DEEPEST)
-        if depth:
+        if prefix:
+            self._out.append(prefix)
+        if self._lists:
+            depth = min(len(self._lists), _DEEPEST)
             self._out.append("  " * (depth - 1) + (self._marker or "  "))
             self._marker = ""
 
@@ -145,36 +172,47 @@ class TextWriter:
 
     def block(self) -> None:
         """The next text begins a line."""
-        row = self._rows[-1] if self._rows else None
+        row = self._row
         if row is not None and row.fresh:
             return  # a block at the beginning of a cell does not leave the row's line
-        self._breaks = max(self._breaks, 1) if self._out else 0
+        if self._hollow:
+            self._hollow = False
+            self._breaks = max(self._breaks, 2) if self._out else 0
+        elif not self._breaks and self._out:
+            self._breaks = 1
         self._blank = ""
 
-    def begin_paragraph(self, tag: str) -> None:
-        self._gap(2)
-        if tag == "blockquote":
-            self._quotes += 1
-        elif tag == "pre":
-            self._pre += 1
-        elif tag in ("ul", "ol"):
-            self._lists.append(1 if tag == "ol" else 0)
+    def end_block(self, _: Tag) -> None:
+        self.block()
 
-    def end_paragraph(self, tag: str) -> None:
-        if tag == "pre":
+    def begin_paragraph(self, tag: Tag) -> None:
+        """Of what is set apart by blank lines and is no <p>: a list, a table, a quote, a heading."""
+        self.gap(tag)
+        if tag.name == "blockquote":
+            self._quotes += 1
+        elif tag.name == "pre":
+            self._pre += 1
+        elif tag.name in ("ul", "ol"):
+            self._lists.append(1 if tag.name == "ol" else 0)
+
+    def end_paragraph(self, tag: Tag) -> None:
+        if tag.name == "pre":
             self._pre -= 1
-        elif tag in ("ul", "ol") and self._lists:
+        elif tag.name in ("ul", "ol") and self._lists:
             self._lists.pop()
             self._marker = ""
-        self._gap(2)
-        if tag == "blockquote":
+        self.gap(tag)
+        if tag.name == "blockquote":
             self._quotes -= 1
 
-    def _gap(self, breaks: int) -> None:
-        nested = bool(self._lists) or bool(self._rows)
-        self.block()
-        if self._breaks and not nested:
-            self._breaks = max(self._breaks, breaks)
+    def gap(self, tag: Tag) -> None:
+        """A blank line before what follows; not in lists and tables, nor where the mail says that there is none."""
+        if self._row is not None or self._lists or tag.tight or self._hollow:
+            self.block()
+        elif self._out:
+            self._blank = ""
+            if self._breaks < 2:
+                self._breaks = 2
 
     def begin_item(self) -> None:
         self.block()
@@ -193,39 +231,40 @@ class TextWriter:
 
     def begin_row(self) -> None:
         self.block()
-        self._rows.append(_Row())
+        self._row = _Row()
+        self._rows.append(self._row)
 
-    def end_row(self) -> None:
+    def end_row(self, _: Tag) -> None:
         if self._rows:
             row = self._rows.pop()
             self._separator = ""
-            if self._rows:
-                self._rows[-1].broken = self._rows[-1].broken or row.broken
-                self._rows[-1].text = self._rows[-1].text or row.text
+            self._row = outer = self._rows[-1] if self._rows else None
+            if outer is not None:
+                outer.broken = outer.broken or row.broken
+                outer.text = outer.text or row.text
         self.block()
 
     def begin_cell(self) -> None:
-        row = self._rows[-1] if self._rows else None
+        row = self._row
         if row is None:
             self.block()
-            return
-        if row.text and not row.broken:
-            self._breaks, self._blank, self._separator = 0, "", " | "
-            row.fresh = True
-        elif row.text:
+        elif not row.text:
+            row.fresh = bool(self._breaks) or not self._out
+        elif row.broken:
             self.block()
         else:
-            row.fresh = bool(self._breaks) or not self._out
+            self._breaks, self._blank, self._separator = 0, "", " | "
+            row.fresh = True
 
-    def end_cell(self) -> None:
-        if self._rows:
-            self._rows[-1].fresh = False
+    def end_cell(self, _: Tag) -> None:
+        if self._row is not None:
+            self._row.fresh = self._hollow = False
             self._blank = ""
 
     def begin_link(self, href: str) -> None:
         self._link = (href.strip(), len(self._out))
 
-    def end_link(self) -> None:
+    def end_link(self, _: Tag) -> None:
         if self._link is None:
             return
         href, start = self._link

@@ -43,6 +43,32 @@ READS = [
     ("<p>a</p><hr><p>b</p>", "a\n\n---\n\nb"),
     ("zero\u200bwidth&shy;", "zerowidth"),
     ("&lt;b&gt; &amp; &#272;", "<b> & Đ"),
+    (
+        "<p class=MsoNormal>a</p><p class=MsoNormal>b</p><p class=MsoNormal><o:p>&nbsp;</o:p></p><p class=MsoNormal>c",
+        "a\nb\n\nc",
+    ),
+    ("<p class=MsoNormal>a<p class=MsoNormal>&nbsp;<p class=MsoNormal>&nbsp;<p class=MsoNormal>b", "a\n\nb"),
+    (
+        '<p style="margin-top:0;margin-bottom:0">a</p><p style="margin:0px">b</p><p style="margin:0 0 9pt">c</p>',
+        "a\nb\n\nc",
+    ),
+    ("<div>a</div><div>&nbsp;</div><div>b</div>", "a\n\nb"),
+    ('<td style="font-size:0px"><div style="font-size:13px">shown</div>not</td>', "shown"),
+    ('<div style="font:0/0 a;max-height:0;overflow:hidden">x</div><div style="max-height:0">y</div>', "y"),
+    ("<div style='display:none'><div>x</div>y</div>z<p hidden>x<p>t", "z\n\nt"),
+    ("<table><tr><td><div style='display:none'>x</td><td>y</td></tr></table>z", "y\n\nz"),
+    (
+        "An <an@x.example> wrote <https://x.example/a> 1 < 2 > 0",
+        "An <an@x.example> wrote <https://x.example/a> 1 < 2 > 0",
+    ),
+    ("&#55357;&#56832; &#55357; &#27;&#x2028;x", "\U0001f600 \ufffd \nx".replace(" \n", " ")),
+    ("<script>if (a<b && c=='</x') document.write('<p>w</p>')</script>t", "t"),
+    ('<style>p{content:\'<b title="\'}</style>t<b title="x">u', "tu"),
+    ("<a title='>' href=x>it's</a> don't <b x=''>y</b>", "it's don't y"),
+    ("안녕\n하세요 你好\n世界", "안녕 하세요 你好世界"),
+    ("<div>a</span></p></td>b</div>c", "ab\nc"),
+    ("<b>a<p>b</b>c</p>d", "a\n\nbc\n\nd"),
+    ("<![if !mso]>a<![endif]><?xml version=1?>b", "ab"),
     ("<o:p></o:p><p class=MsoNormal>a<o:p>&nbsp;</o:p></p>", "a"),
 ]
 

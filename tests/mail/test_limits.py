@@ -56,7 +56,6 @@ UNUSUAL = {
     "parameters": H + b"Content-Type: text/plain" + b"; a=b" * 100 + b"\r\n\r\n",
     "many containers": _siblings(40),
     "marks": H + b"\r\n" + b"a" + "\u0301".encode() * 100,
-    "deep HTML": H + b"\r\n" + b"<div>" * 1_100,
 }  # fmt: skip
 ORDINARY = {
     "small": H + b"\r\nhello\r\n",
