@@ -27,18 +27,27 @@ _before = schema.outbox.alias("before")
 _now = sa.bindparam("now", type_=schema.Instant)
 CLAIM_OCTETS = 16 * 1024 * 1024  # of bodies handed out at once; at least one mail
 
-_earlier = sa.exists().where(
-    _before.c.ticket == _o.ticket,
-    _before.c.recipient == _o.recipient,
-    _before.c.id < _o.id,
-    _before.c.state == sa.literal_column("'waiting'"),  # no parameter, or the index would not be used
-    _o.ticket > 0,
-    sa.or_(_before.c.not_after.is_(None), _before.c.not_after >= _now),
+# no parameter, or the partial index would not be used
+_is_waiting: sa.ColumnElement[str] = sa.literal_column("'waiting'")
+# no EXISTS: of that PostgreSQL makes a join, which goes through all that waits when the queue has grown unnoticed
+_earlier = (
+    sa.select(_before.c.id)
+    .where(
+        _before.c.ticket == _o.ticket,
+        _before.c.recipient == _o.recipient,
+        _before.c.id < _o.id,
+        _before.c.state == _is_waiting,
+        _before.c.ticket > sa.literal_column("0"),
+        sa.or_(_before.c.not_after.is_(None), _before.c.not_after >= _now),
+    )
+    .limit(sa.literal_column("1"))
+    .correlate(schema.outbox)
+    .scalar_subquery()
 )
 _DUE = Waiting(
     sa.select(_o.id, _o.not_after, _b.size)
     .join(schema.blob, _b.sha256 == _o.body)
-    .where(_o.state == "waiting", _o.next_at <= _now, sa.not_(_earlier))
+    .where(_o.state == _is_waiting, _o.next_at <= _now, _earlier.is_(None))
     .order_by(_o.next_at, _o.id)
     .limit(sa.bindparam("most", type_=sa.Integer)),
     schema.outbox,

@@ -32,7 +32,7 @@ _PUT_BEHIND = (
     sa.update(schema.outbox)
     .where(
         _first.c.id == sa.bindparam("first", type_=sa.BigInteger),
-        _first.c.ticket > 0,
+        _o.ticket > sa.literal_column("0"),
         _o.ticket == _first.c.ticket,
         _o.recipient == _first.c.recipient,
         _o.id > _first.c.id,

@@ -50,9 +50,18 @@ _NETWORK: Mapping[str, Any] = {
     "application_name": "gateway",
     "client_encoding": "utf8",
 }
-# a machine that stops in the middle of a transaction holds its locks for a quarter of a minute, and is waited for less;
-# all our statements are short, so that compiling one to machine code would take a thousand times as long as running it
-_SESSION = "-c lock_timeout=10s -c idle_in_transaction_session_timeout=15s -c TimeZone=UTC -c jit=off"
+_SESSION: Mapping[str, str] = {
+    # a machine that stops in the middle of a transaction holds its locks for so long, and is waited for less
+    "idle_in_transaction_session_timeout": "15s",
+    "lock_timeout": "10s",
+    "TimeZone": "UTC",
+    # each statement of a mail's path goes from a few keys along indexes. Left alone, a server whose figures are old, or
+    # that takes its disk for a turning one, now and then reads a whole table instead, or compiles for half a second
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+    "random_page_cost": "1.1",
+    "jit": "off",
+}
 
 # serialization_failure, deadlock_detected; unique_violation: another daemon was first, and is seen the next time
 _AGAIN = frozenset({"40001", "40P01", "23505"})
@@ -234,7 +243,8 @@ def _parsed(url: str) -> URL:
 def _connect_args(url: URL) -> dict[str, Any]:
     """Ours, but for what the URL says itself."""
     args = {name: value for name, value in _NETWORK.items() if name not in url.query}
-    return {**args, "options": f"{_SESSION} {url.query.get('options', '')}".strip()}
+    ours = " ".join(f"-c {name}={value}" for name, value in _SESSION.items())
+    return {**args, "options": f"{ours} {url.query.get('options', '')}".strip()}
 
 
 # --- what the server must be ----------------------------------------------------------------------------------------

@@ -32,7 +32,8 @@ _MESSAGES = Lookup(
     sa.select(schema.intake, _b.codec, _b.content).join(schema.blob, _b.sha256 == _i.sha256).order_by(_i.id), _i.id
 )
 _most = sa.bindparam("most", type_=sa.Integer)
-_WAITING = Waiting(sa.select(_i.id, _i.size).where(_i.state == "waiting").order_by(_i.id).limit(_most), schema.intake)
+_is_waiting = _i.state == sa.literal_column("'waiting'")  # no parameter: the planner of PostgreSQL is to know its index
+_WAITING = Waiting(sa.select(_i.id, _i.size).where(_is_waiting).order_by(_i.id).limit(_most), schema.intake)
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,7 +68,7 @@ def stored_type(column: sa.Column[Any]) -> sa.types.TypeEngine[Any]:
 metadata = sa.MetaData()
 _Id = sa.BigInteger().with_variant(sa.Integer, "sqlite")  # SQLite numbers rows by itself only in INTEGER
 _UNMET = "met_at IS NULL AND breached_at IS NULL"
-_WAITING = "state = 'waiting'"
+_IN_TURN = "state = 'waiting' AND ticket > 0"  # mail of a ticket: what waits for its turn may be behind another
 _UNTOLD, _UNTOLD_PG = "state = 'failed' AND told = 0", "state = 'failed' AND NOT told"
 
 
@@ -317,10 +317,10 @@ outbox = _table(
     _column("told", sa.Boolean),  # somebody was told that it failed
     _column("holder", sa.BigInteger, null=True),  # the node that sends it
     sa.Index("outbox_once", "ticket", "kind", "cause", "recipient", unique=True),
-    sa.Index("outbox_due", "state", "next_at"),
+    sa.Index("outbox_due", "state", "next_at", "id"),
     sa.Index("outbox_base", "base", "created_at"),
     sa.Index(
-        "outbox_order", "ticket", "recipient", "id", sqlite_where=sa.text(_WAITING), postgresql_where=sa.text(_WAITING)
+        "outbox_order", "ticket", "recipient", "id", sqlite_where=sa.text(_IN_TURN), postgresql_where=sa.text(_IN_TURN)
     ),
     sa.Index("outbox_untold", "id", sqlite_where=sa.text(_UNTOLD), postgresql_where=sa.text(_UNTOLD_PG)),
 )

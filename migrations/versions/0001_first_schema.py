@@ -306,14 +306,14 @@ def upgrade() -> None:
         sqlite_with_rowid=True,
     )
     op.create_index("outbox_base", "outbox", ["base", "created_at"])
-    op.create_index("outbox_due", "outbox", ["state", "next_at"])
+    op.create_index("outbox_due", "outbox", ["state", "next_at", "id"])
     op.create_index("outbox_once", "outbox", ["ticket", "kind", "cause", "recipient"], unique=True)
     op.create_index(
         "outbox_order",
         "outbox",
         ["ticket", "recipient", "id"],
-        sqlite_where=sa.text("state = 'waiting'"),
-        postgresql_where=sa.text("state = 'waiting'"),
+        sqlite_where=sa.text("state = 'waiting' AND ticket > 0"),
+        postgresql_where=sa.text("state = 'waiting' AND ticket > 0"),
     )
     op.create_index(
         "outbox_untold",

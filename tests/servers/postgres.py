@@ -87,7 +87,7 @@ class Postgres:
 
     def start(self) -> None:
         """Starts, and waits until it takes connections. What was committed before is still there."""
-        with (self.directory / "start.log").open("ab") as log:
+        with self.log_file.open("ab") as log:
             self._process = subprocess.Popen(
                 self._command(self._programs["postgres"], "-D", str(self.cluster)),
                 stdin=subprocess.DEVNULL,
@@ -139,9 +139,12 @@ class Postgres:
         _signal_group(process.pid, signal.SIGKILL)
         process.wait(20)
 
+    @property
+    def log_file(self) -> Path:
+        return self.directory / "start.log"
+
     def log(self) -> str:
-        file = self.directory / "start.log"
-        return file.read_text(errors="replace")[-4000:] if file.exists() else ""
+        return self.log_file.read_text(errors="replace")[-4000:] if self.log_file.exists() else ""
 
     def __enter__(self) -> Self:
         try:
