@@ -131,9 +131,9 @@ def test_show(desk: Path) -> None:
     found = told(desk, "show", "CTY-1")
     assert set(found) > TICKET | {"participants", "targets", "events", "decisions", "outbox"}
     assert found["tag"] == "CTY-1"
-    for tag in ("1", "[CTY-1]"):
-        assert run(desk, "show", tag).stdout == run(desk, "show", "CTY-1").stdout
     page = run(desk, "show", "CTY-1").stdout
+    for tag in ("1", "[CTY-1]"):  # how it fares with the relay, which is away, is another matter at each moment
+        assert run(desk, "show", tag).stdout.partition("mail out\n")[0] == page.partition("mail out\n")[0]
     for words in ("technical", "DH-20261102", "E0: From header alone", "rules.yaml:", "acknowledgement to hong@khach"):
         assert words in page
     assert "there is no ticket CTY-77" in run(desk, "show", "77", status=1).stderr
