@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -16,7 +17,8 @@ from gateway.edge.smtp_tls import Certificate
 from gateway.model import Received, Source
 from gateway.options import Listen
 
-_BACKLOG = 128
+_AT_ONCE = 128  # clients taken in until others have their turn
+_BACKLOG = 1024  # that may wait for it; the kernel lets the next ones try again after seconds
 _ROOM_MESSAGES = 4  # largest messages that may be in memory at once
 _SHUTTING_DOWN = "421 4.3.2 closing, try again later"
 
@@ -73,9 +75,12 @@ class SmtpListener:
             return MailConversation(self._reception, loop)
 
         if self._sock is not None:
-            self._server = await loop.create_server(answer, sock=self._sock, backlog=_BACKLOG)
+            self._server = await loop.create_server(answer, sock=self._sock, backlog=_AT_ONCE)
         else:
-            self._server = await loop.create_server(answer, listen.host, listen.port, backlog=_BACKLOG)
+            self._server = await loop.create_server(answer, listen.host, listen.port, backlog=_AT_ONCE)
+        for each in self._server.sockets:
+            with socket.socket(fileno=os.dup(each.fileno())) as listening:
+                listening.listen(_BACKLOG)  # asyncio takes its own word for both
         name = self._server.sockets[0].getsockname()
         self._port = int(name[1]) if isinstance(name, tuple) else 0
 

@@ -209,6 +209,23 @@ def test_a_place_is_given_back_when_tls_does_not_begin(
     assert not [record for record in caplog.records if record.levelname == "ERROR"]
 
 
+def test_many_who_come_in_a_busy_moment_wait_no_longer_than_it_lasts(stage: Stage) -> None:
+    """The kernel drops those for whom its queue has no place; they knock again after one second, three, seven."""
+    with stage.listener(Desk(), max_connections=500, max_per_peer=500) as listener:
+        busy = threading.Event()
+        stage.loop.call_soon_threadsafe(busy.wait, 30)
+        clients = []
+        try:
+            for _ in range(400):
+                clients.append(socket.create_connection(("127.0.0.1", listener.port), timeout=0.9))
+        finally:
+            busy.set()
+        for client in clients:
+            client.settimeout(20)
+            assert client.recv(3) == b"220"
+            client.close()
+
+
 def test_half_open_clients_disturb_nobody_and_are_sent_away(stage: Stage) -> None:
     with stage.listener(Desk(), idle_timeout=1.0, max_connections=400, max_per_peer=400) as listener:
         clients, _ = greetings(listener.port, 300)
