@@ -9,16 +9,15 @@ from weakref import WeakValueDictionary
 
 from gateway.edge.smtp_limits import LoginFailures, peer_key
 
-_AT_ONCE = 2
-
 
 class Logins:
-    """Asks `verify`, in threads of its own, for one password of each peer at a time: who guesses over many connections
-    waits for himself, others wait for one guess of each peer at most, and nothing else waits at all."""
+    """Asks `verify`, in two threads of its own, for one password of each peer at a time. One thread is for peers that
+    have not failed of late: who guesses waits for others who do, an agent for the first guess of each at most, and
+    nothing else waits at all."""
 
     def __init__(self, verify: Callable[[str, str], bool]) -> None:
         self._verify = verify
-        self._pool = ThreadPoolExecutor(_AT_ONCE, "login")
+        self._trusting, self._doubtful = ThreadPoolExecutor(1, "login"), ThreadPoolExecutor(1, "login-again")
         self._failures = LoginFailures()
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
@@ -34,9 +33,10 @@ class Logins:
 
     async def _checked(self, peer: str, login: str, password: str) -> bool:
         loop, known = asyncio.get_running_loop(), False
+        thread = self._doubtful if self._failures.count(peer, loop.time()) else self._trusting
         try:
             if login and password:
-                known = await loop.run_in_executor(self._pool, self._verify, login, password) is True
+                known = await loop.run_in_executor(thread, self._verify, login, password) is True
         except asyncio.CancelledError:  # who hangs up before the verdict has made us work all the same
             self._failures.add(peer, loop.time())
             raise
@@ -46,4 +46,5 @@ class Logins:
 
     def close(self) -> None:
         """What has not been begun is given up."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        for each in (self._trusting, self._doubtful):
+            each.shutdown(wait=False, cancel_futures=True)

@@ -624,15 +624,34 @@ def test_who_guesses_over_many_connections_waits_for_himself() -> None:
     async def told(logins: Logins, asked: list[str], verdict: threading.Event) -> None:
         guesses = [asyncio.ensure_future(logins.known("10.0.0.1", f"guess{n}", "x")) for n in range(30)]
         await until(lambda: asked == ["guess0"])
+        await asyncio.sleep(0.1)
+        assert asked == ["guess0"], "one at a time"
+        verdict.set()
+        assert not any(await asyncio.gather(*guesses))
+        assert len(asked) == LOGIN_FAILURES, "the others are not even looked at"
+        assert logins.blocked("10.0.0.1")
+        assert not logins.blocked("10.0.0.2")
+        assert not logins._turns
+
+    guessing(told)
+
+
+def test_who_has_not_failed_does_not_wait_for_those_who_have() -> None:
+    async def told(logins: Logins, asked: list[str], verdict: threading.Event) -> None:
+        def guess(number: int) -> asyncio.Future[bool]:
+            return asyncio.ensure_future(logins.known(f"10.0.1.{number}", f"guess{number}", "x"))
+
+        verdict.set()
+        assert not any(await asyncio.gather(*map(guess, range(20))))
+        verdict.clear()
+        asked.clear()
+        guesses = [guess(number) for number in range(20)]
+        await until(lambda: asked == ["guess0"])
         agent = asyncio.ensure_future(logins.known("10.0.0.2", "ann", "x"))
         await until(lambda: asked == ["guess0", "ann"])
         verdict.set()
         assert await agent
         assert not any(await asyncio.gather(*guesses))
-        assert len(asked) == 1 + LOGIN_FAILURES, "the others are not even looked at"
-        assert logins.blocked("10.0.0.1")
-        assert not logins.blocked("10.0.0.2")
-        assert not logins._turns
 
     guessing(told)
 

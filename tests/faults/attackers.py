@@ -14,6 +14,7 @@ from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import chain
 from pathlib import Path
 
@@ -276,20 +277,20 @@ NOISE = b"".join(_noise[at : at + 76] + b"\r\n" for at in range(0, len(_noise), 
 
 def large_mail(size: int) -> Attack:
     """A whole mail of about so many octets at full speed: an attachment that no compression makes smaller."""
+    return partial(_large_mail, size=size)
 
-    async def attack(stream: Stream) -> None:
-        name = f"large{id(stream)}-{time.monotonic_ns()}"
-        head = (
-            f"From: <{name}@attacker.example>\r\nTo: <{HELP}>\r\nSubject: {name}\r\nMessage-ID: <{name}@x>\r\n"
-            "MIME-Version: 1.0\r\nContent-Type: application/octet-stream; name=x\r\n"
-            f"Content-Transfer-Encoding: base64\r\n\r\n{base64.b64encode(name.encode()).decode()}\r\n"
-        )
-        await stream.say(TO_DATA + head.encode())
-        for _ in range(max(1, size // len(NOISE) - 1)):
-            await stream.say(NOISE)
-        await stream.say(b".\r\nQUIT\r\n")
 
-    return attack
+async def _large_mail(stream: Stream, size: int) -> None:
+    name = f"large{id(stream)}-{time.monotonic_ns()}"
+    head = (
+        f"From: <{name}@attacker.example>\r\nTo: <{HELP}>\r\nSubject: {name}\r\nMessage-ID: <{name}@x>\r\n"
+        "MIME-Version: 1.0\r\nContent-Type: application/octet-stream; name=x\r\n"
+        f"Content-Transfer-Encoding: base64\r\n\r\n{base64.b64encode(name.encode()).decode()}\r\n"
+    )
+    await stream.say(TO_DATA + head.encode())
+    for _ in range(max(1, size // len(NOISE) - 1)):
+        await stream.say(NOISE)
+    await stream.say(b".\r\nQUIT\r\n")
 
 
 async def guess_passwords(stream: Stream) -> None:
