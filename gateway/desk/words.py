@@ -13,15 +13,17 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
-from itertools import chain, pairwise
+from functools import cached_property
+from itertools import chain, compress, count, islice, pairwise
+from typing import TypeVar
 
 _TONES = "\u0300\u0301\u0303\u0309\u0323"
 _LETTERS = str.maketrans({"đ": "d", "ð": "d", "ł": "l", "ø": "o", "ı": "i"})
 _ETH = str.maketrans({"ð": "đ"})  # old fonts wrote Ð (eth) for Đ
 _SHORT_PIECE = 40
+_MOST_KEPT = 16_384
 _MARKS = "".join(char for char in map(chr, range(0x300, 0x1F000)) if unicodedata.combining(char))
 _MARK_RUN = re.compile(f"([{_MARKS}]{{8}})[{_MARKS}]+")
 _NO_WORD_RUN = re.compile(r"\W{9,}")  # found quickly; a run of marks is one
@@ -40,7 +42,24 @@ _ENGLISH_TEXT = (
     "need want invoice received been just by his her its order about when any some all good best send sent "
 )
 _LINE_ENDS = frozenset("\n.!?…")
+Made = TypeVar("Made")
 _ENGLISH = frozenset(_ENGLISH_TEXT.split())
+
+
+class _Kept(dict[str, Made]):
+    """What `make` makes of short strings, each made once: mail has few different words. Emptied when it is full."""
+
+    def __init__(self, make: Callable[[str], Made]) -> None:
+        super().__init__()
+        self._make = make
+
+    def __missing__(self, text: str) -> Made:
+        made = self._make(text)
+        if len(text) <= _SHORT_PIECE:  # long ones would fill the memory
+            if len(self) >= _MOST_KEPT:
+                self.clear()
+            self[text] = made
+        return made
 
 
 def normal(text: str) -> str:
@@ -52,12 +71,10 @@ def normal(text: str) -> str:
 
 def forms(word: str) -> tuple[str, str]:
     """(strict, bare) of one normal word: strict has its tone marks moved to the end, bare has no marks at all."""
-    if word.isascii():
-        return word, word
-    return _short_forms(word) if len(word) <= _SHORT_PIECE else _forms(word)  # long ones would fill the memory
+    return (word, word) if word.isascii() else _forms[word]
 
 
-def _forms(word: str) -> tuple[str, str]:
+def _forms_of(word: str) -> tuple[str, str]:
     if _UNSPACED.search(word):
         return word, word
     parts = unicodedata.normalize("NFD", word.translate(_ETH))
@@ -69,12 +86,12 @@ def _forms(word: str) -> tuple[str, str]:
 
 def tokens(piece: str) -> tuple[str, ...]:
     """The words (in strict form), punctuation marks and line breaks of a piece of text without blanks."""
-    if piece.isascii() and piece.isalnum():
-        return (piece.lower(),)
-    return _short_tokens(piece) if len(piece) <= _SHORT_PIECE else _tokens(piece)
+    return _tokens[piece]
 
 
-def _tokens(piece: str) -> tuple[str, ...]:
+def _tokens_of(piece: str) -> tuple[str, ...]:
+    if piece.isascii():
+        return (piece.lower(),) if piece.isalnum() else tuple(_TOKEN.findall(piece.lower()))
     return _normal_tokens(normal(piece))
 
 
@@ -82,8 +99,10 @@ def _normal_tokens(piece: str) -> tuple[str, ...]:
     return tuple(forms(word)[0] for word in _TOKEN.findall(piece))
 
 
-_short_forms = lru_cache(maxsize=32768)(_forms)
-_short_tokens = lru_cache(maxsize=32768)(_tokens)
+_forms = _Kept(_forms_of)
+_tokens = _Kept(_tokens_of)  # of pieces as they stand in the text
+_tokens_of_normal = _Kept(_normal_tokens)  # … of normal ones
+_bare = _Kept(lambda word: forms(word)[1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +138,7 @@ class Lexicon:
         self._unspaced: list[tuple[str, int]] = []
         self._prefixes: dict[str, list[int]] = {}  # phrases of one word that may go on
         self._lengths: tuple[int, ...] = ()
+        self._heads: frozenset[str] = frozenset()  # their beginnings, as long as the shortest of them
         self._sealed = True
         self._strict_keys: dict[str, list[_Phrase]] = {}
         self._bare_keys: dict[str, list[_Phrase]] = {}  # of phrases with accents
@@ -154,6 +174,7 @@ class Lexicon:
     def seal(self) -> None:
         """Builds the look-ups; done by itself before the first search."""
         self._lengths = tuple(sorted({len(head) for head in self._prefixes}))
+        self._heads = frozenset(head[: self._lengths[0]] for head in self._prefixes)
         often = Counter(word for phrase in self._phrases for word in phrase.bare)
         often_pairs = Counter(pair for phrase in self._phrases for pair in phrase.pairs)
         self._strict_keys, self._bare_keys, self._pairs, self._rare_chars = {}, {}, {}, {}
@@ -184,19 +205,22 @@ class Lexicon:
         if early:
             text = normal(text)
         pieces = text.replace("\n", " \n ").split(" ")
-        split = _normal_tokens if early else tokens
-        table = {piece: split(piece) for piece in dict.fromkeys(pieces)}
-        present = set(chain.from_iterable(table.values()))
+        kept = _tokens_of_normal if early else _tokens
+        running = list(chain.from_iterable(map(kept.__getitem__, pieces)))
+        present = set(running)
         if self._unspaced and (early or _UNSPACED.search("".join(present))):
             self._find_unspaced(_joined(text if early else normal(text)), hits)
         if self._prefixes:
             self._find_prefixes(present, hits)
-        running = list(chain.from_iterable(map(table.__getitem__, pieces)))
         bare_too = language not in ("en", "zh")
-        left = self._candidates(present, bare_too, hits) + self._paired(running, present, bare_too)
-        if left:
-            writing = _Writing(running, left)
-            hits.update(phrase.number for phrase in left if writing.has(phrase))
+        words = [word for word in running if word != "\n"]
+        writing = _Writing(running, words)
+        if left := self._candidates(present, bare_too, hits):
+            places = writing.places(left)
+            hits.update(phrase.number for phrase in left if writing.has(phrase, places))
+        for phrase, start in self._paired(words, present, bare_too):
+            if phrase.number not in hits and writing.holds(phrase, start):
+                hits.add(phrase.number)
         return frozenset(hits)
 
     def _find_unspaced(self, text: str, hits: set[int]) -> None:
@@ -204,8 +228,10 @@ class Lexicon:
             hits.update(number for phrase, number in self._rare_chars[char] if phrase in text)
 
     def _find_prefixes(self, strict: Iterable[str], hits: set[int]) -> None:
-        for length in self._lengths:
-            for head in self._prefixes.keys() & {word[:length] for word in strict}:
+        heads, shortest = self._heads, self._lengths[0]
+        some = [word for word in strict if word[:shortest] in heads]
+        for length in self._lengths if some else ():
+            for head in self._prefixes.keys() & {word[:length] for word in some}:
                 hits.update(self._prefixes[head])
 
     def _candidates(self, present: set[str], bare_too: bool, hits: set[int]) -> list[_Phrase]:
@@ -223,14 +249,17 @@ class Lexicon:
                     left[phrase.number] = phrase
         return list(left.values())
 
-    def _paired(self, running: list[str], present: set[str], bare_too: bool) -> list[_Phrase]:
-        """The phrases that have two words in a row which stand so in the text, whatever their accents."""
+    def _paired(self, words: list[str], present: set[str], bare_too: bool) -> Iterator[tuple[_Phrase, int]]:
+        """The phrases that have two words in a row which stand so in the text, whatever their accents, and where each
+        would begin."""
         if not self._pairs:
-            return []
-        bare = {word: word if word.isascii() else forms(word)[1] for word in present}
-        line = [bare[word] for word in running if word != "\n"]
-        near = self._pairs.keys() & set(pairwise(line))
-        return [phrase for pair in near for phrase in self._pairs[pair] if _possible(phrase, present, bare_too)]
+            return
+        line = list(map(_bare.__getitem__, words))
+        there = map(self._pairs.__contains__, zip(line, islice(line, 1, None), strict=False))
+        for place in compress(count(), there):
+            for phrase in self._pairs[line[place], line[place + 1]]:
+                if _possible(phrase, present, bare_too):
+                    yield phrase, place - phrase.key
 
 
 def _joined(text: str) -> str:
@@ -243,7 +272,10 @@ def _possible(phrase: _Phrase, present: set[str], bare_too: bool) -> bool:
     strict = phrase.strict[: phrase.whole]
     if phrase.exact or not bare_too:
         return present.issuperset(strict)
-    return all(word in present or bare in present for word, bare in zip(strict, phrase.bare, strict=False))
+    for word, bare in zip(strict, phrase.bare, strict=False):
+        if word not in present and bare not in present:
+            return False
+    return True
 
 
 class _Writing:
@@ -252,14 +284,17 @@ class _Writing:
     SHORT = 5  # a line of fewer words (a name, a greeting) is judged by what stands around it
     AROUND = 12
 
-    def __init__(self, running: list[str], wanted: Iterable[_Phrase]) -> None:
+    def __init__(self, running: list[str], words: list[str]) -> None:
         self.running = running
-        self.words = [word for word in running if word != "\n"]
-        self.places: dict[str, list[int]] = {}
+        self.words = words  # without the line breaks
+
+    def places(self, wanted: Iterable[_Phrase]) -> dict[str, list[int]]:
+        """Where the words stand by which these phrases are looked up."""
         keys = {form for phrase in wanted for form in (phrase.strict[phrase.key], phrase.bare[phrase.key])}
-        for place, word in enumerate(self.words):
-            if word in keys:
-                self.places.setdefault(word, []).append(place)
+        found: dict[str, list[int]] = {}
+        for place in compress(count(), map(keys.__contains__, self.words)):
+            found.setdefault(self.words[place], []).append(place)
+        return found
 
     @cached_property
     def counts(self) -> tuple[list[int], list[int], list[int]]:
@@ -283,12 +318,13 @@ class _Writing:
                 start = place
         return lines + [(start, place)] * (place - start)
 
-    def has(self, phrase: _Phrase) -> bool:
+    def has(self, phrase: _Phrase, places: dict[str, list[int]]) -> bool:
         """Whether the phrase stands somewhere, its accents agreeing."""
         keys = dict.fromkeys((phrase.strict[phrase.key], phrase.bare[phrase.key]))
-        return any(self._holds(phrase, place - phrase.key) for key in keys for place in self.places.get(key, ()))
+        return any(self.holds(phrase, place - phrase.key) for key in keys for place in places.get(key, ()))
 
-    def _holds(self, phrase: _Phrase, start: int) -> bool:
+    def holds(self, phrase: _Phrase, start: int) -> bool:
+        """Whether it stands there."""
         last = len(phrase.strict) - 1
         if start < 0 or start + last >= len(self.words):
             return False

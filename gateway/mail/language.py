@@ -21,6 +21,8 @@ _VIETNAMESE = re.compile(r"[ơưƠƯ\u1ea0-\u1ef9]")  # hardly any other languag
 _HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff]")
 _KANA = re.compile(r"[\u3041-\u30fa\u30fd-\u30ff]")  # without the dot and the dash that Chinese uses too
 _HANGUL = re.compile(r"[\u1100-\u11ff\uac00-\ud7a3]")
+_ASCII = bytes(range(128))
+_NO_PLAIN_LETTER = bytes(octet for octet in range(256) if not (octet < 128 and chr(octet).isalpha()))
 _HAN_WORTH = 3  # one Chinese character says about as much as three Latin letters
 
 
@@ -46,10 +48,15 @@ def guess(text: str) -> str:
 
 
 def _counts(sample: str) -> list[int]:
-    """How many characters of a sample, which has some, are of each of the kinds that `_kinds` names."""
-    found = Counter(sample)
-    kinds = zip(*map(_kinds, found), strict=True)
-    return [sum(compress(found.values(), those)) for those in kinds]
+    """How many characters of a sample are of each of the kinds that `_kinds` names. Those of ASCII, most of them in
+    most mail, are counted as octets: the first two kinds are all that they can be."""
+    octets = sample.encode("utf-8", "surrogatepass")
+    plain = len(octets.translate(None, _NO_PLAIN_LETTER))
+    others = Counter(octets.translate(None, _ASCII).decode("utf-8", "surrogatepass"))
+    counts = [plain, plain, 0, 0, 0, 0]
+    for number, those in enumerate(zip(*map(_kinds, others), strict=True)):
+        counts[number] += sum(compress(others.values(), those))
+    return counts
 
 
 @lru_cache(maxsize=8192)

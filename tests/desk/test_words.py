@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.desk.words import Lexicon, _Phrase
+from gateway.desk.words import _MOST_KEPT, Lexicon, _Kept, _normal_tokens, _Phrase, normal, tokens
 
 
 def holds(phrase: str, text: str, language: str = "", exact: bool = False) -> bool:
@@ -192,3 +192,19 @@ def test_linear_time(name: str) -> None:
 
     small, large = cost(20_000), cost(160_000)
     assert large < 24 * max(small, 0.001)
+
+
+@given(st.text(st.characters(max_codepoint=0x17F), max_size=30))
+def test_what_is_kept_of_a_piece_is_what_its_normal_form_gives(piece: str) -> None:
+    """Pieces of ASCII alone take a shorter way."""
+    assert tokens(piece) == _normal_tokens(normal(piece))
+    assert tokens(piece) == tokens(piece)
+
+
+def test_what_is_kept_of_words_has_a_bound() -> None:
+    kept = _Kept(str.upper)
+    for number in range(2 * _MOST_KEPT):
+        assert kept[f"w{number}"] == f"W{number}"
+    assert len(kept) <= _MOST_KEPT
+    assert kept["x" * 1000] == "X" * 1000
+    assert "x" * 1000 not in kept

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.mail.language import guess
+from gateway.mail.language import _counts, _kinds, guess
 
 SAMPLES = {
     "vi": [
@@ -125,3 +125,9 @@ def test_any_text_has_an_answer(text):
 def test_hostile_text():
     for text in ("a\u0301\u0323" * 300_000, "\u0301" * 1_000_000, "@" * 1_000_000, "http://" * 100_000, "a'" * 500_000):
         guess(text)
+
+
+@given(st.text(st.characters(exclude_categories=())))
+def test_characters_are_counted_by_their_kinds(sample: str) -> None:
+    """Those of ASCII are counted another way than the rest."""
+    assert _counts(sample) == [sum(_kinds(character)[kind] for character in sample) for kind in range(6)]
