@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gateway.mail.absence import absence
+from gateway.mail.absence import automatic_answer
 from gateway.mail.auto_phrases import READ_PREFIXES, READ_WORDS
 from gateway.mail.bounce import delivery_failure
+from gateway.mail.folding import plain
 from gateway.mail.marks import (
     Marks,
     calendar_reply,
@@ -21,7 +22,6 @@ from gateway.mail.marks import (
     recipients,
     report_type,
 )
-from gateway.mail.quoting import folded
 from gateway.mail.token import bare_address, looks_alarm, looks_own
 from gateway.model import Envelope, MailKind, Message, address_key
 
@@ -117,9 +117,9 @@ def _failure(case: _Case) -> Classified | None:
 
 def _receipt(case: _Case) -> Classified | None:
     prefix, colon, _ = case.message.subject.replace("：", ":").partition(":")
-    if not colon or folded(prefix[:40].strip()) not in READ_PREFIXES:
+    if not colon or plain(prefix[:40]) not in READ_PREFIXES:
         return None
-    text = folded(case.message.text[:1000])
+    text = plain(case.message.text[:1000])
     words = next((words for words in READ_WORDS if words in text), "")
     return (
         _recorded(MailKind.RECEIPT, f"subject begins {prefix[:40]!r}, and the text says {words!r}") if words else None
@@ -132,9 +132,9 @@ def _calendar(case: _Case) -> Classified | None:
 
 def _automatic_answer(case: _Case) -> Classified | None:
     marks = case.marks
-    reason = absence(case.message, marks)
-    if reason:
-        return _recorded(MailKind.OUT_OF_OFFICE, reason)
+    found = automatic_answer(case.message, marks)
+    if found:
+        return _recorded(*found)
     if not marks.replied:
         return None
     if marks.answers_something:
