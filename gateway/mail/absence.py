@@ -45,7 +45,7 @@ Found = tuple[MailKind, str]
 
 def automatic_answer(message: Message, marks: Marks) -> Found | None:
     """OUT_OF_OFFICE or AUTO_REPLY with the reason, None for anything else."""
-    subject = plain(message.subject)
+    subject = marks.subject
     if marks.automatic:
         subject = _without_reply_prefixes(subject)
     head, colon, _ = subject.partition(":")

@@ -24,6 +24,8 @@ from gateway.model import MailKind, Message
 _OPENING = 3000  # characters
 _FIRST = 120
 _AT_ONCE = 80
+_LETTERS, _SAME = 8, 3  # so many are folded, and so many of them compared, before all is
+_FIRST_LETTERS = frozenset(phrase[:_SAME] for phrase in OPENINGS)
 _WORDS = (*FAILURE_WORDS, *DELAY_WORDS)
 _SAID = re.compile(
     r"(?<![\w.])[45]\d\d[ -]#?[45]\.\d{1,3}\.\d{1,3}(?![\w.])|\(#[45]\.\d{1,3}\.\d{1,3}\)|status: ?[45]\.\d"
@@ -36,7 +38,7 @@ def delivery_failure(message: Message, marks: Marks) -> tuple[MailKind, str] | N
     """BOUNCE or DELAY with the reason, None for anything else: a mail without a delivery report."""
     if marks.replied and not marks.mailer and not marks.failed_recipients:
         return None  # a vacation answer goes to the reverse-path too (RFC 3834 §4)
-    subject = _DECORATION.sub("", plain(message.subject[:200]))
+    subject = _DECORATION.sub("", marks.subject)
     source, sure = _source(marks)
     if not source:
         return _by_itself(message, subject)
@@ -109,8 +111,10 @@ def _named(words: Words) -> bool:
 
 
 def _by_itself(message: Message, subject: str) -> tuple[MailKind, str] | None:
-    first = plain(message.text[:_FIRST])
-    if not first.startswith(OPENINGS) or is_reply(message.subject) or is_forward(message.subject):
+    beginning = message.text[:_FIRST].lstrip()
+    if plain(beginning[:_LETTERS])[:_SAME] not in _FIRST_LETTERS or not plain(beginning).startswith(OPENINGS):
+        return None
+    if is_reply(message.subject) or is_forward(message.subject):
         return None
     words = read_words(message)
     told = _FAILURES.match(subject) is not None or subject.startswith(DELAY_SUBJECTS)

@@ -9,17 +9,18 @@ import re
 import unicodedata
 
 _MARKS = re.compile(r"[\u0300-\u036f]+")
-_LETTERS = str.maketrans(
-    {"đ": "d", "ł": "l", "ı": "i", "ø": "o", "ß": "ss", "’": "'", "‘": "'", "：": ":", "\u200b": ""}
-)
+_LETTERS = {"đ": "d", "ł": "l", "ı": "i", "ø": "o", "ß": "ss", "’": "'", "‘": "'", "：": ":", "\u200b": ""}
 
 
 def plain(text: str) -> str:
     """For short text only: normalising is quadratic in combining marks."""
     lower = text.lower()
     if not lower.isascii():
-        lower = unicodedata.normalize("NFD", lower.translate(_LETTERS))
-        lower = unicodedata.normalize("NFC", _MARKS.sub("", lower))
+        lower = _MARKS.sub("", unicodedata.normalize("NFD", lower))
+        for letter, plainer in _LETTERS.items():
+            lower = lower.replace(letter, plainer)
+        if not lower.isascii():
+            lower = unicodedata.normalize("NFC", lower)
     return " ".join(lower.split())
 
 

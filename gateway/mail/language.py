@@ -15,6 +15,7 @@ _MOST_WORDS = 150
 _SKIPPED = re.compile(r"https?://\S{1,2000}|www\.\S{1,2000}|[^\s<>@]{1,64}@[^\s<>@]{1,255}")
 _WORDS = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)?")
 _MARKS = re.compile(r"[\u0300-\u036f]+")
+_DRAWN = re.compile(r"^[ *]{0,3}(?:-{2,}|_{5,})", re.MULTILINE)
 _LETTER = re.compile(r"[^\W\d_]")
 _LATIN = re.compile(r"[A-Za-z\u00aa-\u024f\u1e00-\u1eff]")
 _VIETNAMESE = re.compile(r"[ơưƠƯ\u1ea0-\u1ef9]")  # hardly any other language writes these
@@ -24,6 +25,12 @@ _HANGUL = re.compile(r"[\u1100-\u11ff\uac00-\ud7a3]")
 _ASCII = bytes(range(128))
 _NO_PLAIN_LETTER = bytes(octet for octet in range(256) if not (octet < 128 and chr(octet).isalpha()))
 _HAN_WORTH = 3  # one Chinese character says about as much as three Latin letters
+
+
+def guess_author(text: str) -> str:
+    """`guess` of what stands above the first drawn line (a signature, a mail passed on), or else of the whole."""
+    cut = _DRAWN.search(text) if "--" in text or "__" in text else None
+    return (guess(text[: cut.start()]) if cut else "") or guess(text)
 
 
 def guess(text: str) -> str:

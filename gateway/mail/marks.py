@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from gateway.mail.address import is_null_sender
+from gateway.mail.folding import plain
 from gateway.mail.phrases import REPLY_PREFIXES
 from gateway.mail.quoting import folded
 from gateway.mail.token import address_purpose
@@ -28,8 +29,8 @@ _MACHINE = re.compile(
     r"bounces?(?:$|[._+-])|.*-bounces?$"
     r"|(?:nagios|icinga|zabbix|cron|root|www-data|apache|wordpress|notifications?|notify|alerts?|newsletters?)(?:$|[+])"
 )
-_MAILER_NAME = re.compile(
-    r"(?i)mail(?:er)?[ ._-]?(?:delivery|daemon|system|service|administrator|admin\b|server|gateway|router)"
+_MAILER_NAME = re.compile(  # of a name in lower case
+    r"mail(?:er)?[ ._-]?(?:delivery|daemon|system|service|administrator|admin\b|server|gateway|router)"
     r"|delivery[ ._-](?:sub)?system|post\s?master|post\s?office|system[ ._-]admin|system attendant|internet mail"
     r"|smtp[ ._-]|\bndr\b|anti-?virus|\bimss\b|mailmarshal|mailsweeper|groupwise|courier mail"
     r"|hệ thống (?:thư|mail|email)|系统管理员|邮件系统|邮件管理员|邮件服务|退信|メール配信|메일 시스템"
@@ -65,10 +66,10 @@ _GENERATED: frozenset[str] = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Marks:
+class Marks(NamedTuple):
     """What was found; each text is its own reason, "" where there is nothing."""
 
+    subject: str  # folded
     null_sender: bool
     mailer: bool  # From is a mailer daemon or postmaster
     mailer_name: str  # what the author calls himself, where that is no person but a mailer, else ""
@@ -99,6 +100,7 @@ def read_marks(message: Message, envelope: Envelope, own_lists: frozenset[str], 
     local = sender.address.rpartition("@")[0].lower() if sender else ""
     submitted = _auto_submitted(headers.get("auto-submitted", ()))
     return Marks(
+        subject=plain(message.subject),
         null_sender=_null_reverse_path(message, envelope),
         mailer=_MAILER.match(local) is not None,
         mailer_name=_mailer_name(sender),
@@ -125,7 +127,7 @@ def _null_reverse_path(message: Message, envelope: Envelope) -> bool:
 
 def _mailer_name(sender: Mailbox | None) -> str:
     for shown in (sender.name[:100], sender.address.rpartition("@")[0][:100]) if sender else ():
-        if _MAILER_NAME.search(shown):
+        if _MAILER_NAME.search(shown.lower()):
             return shown
     return ""
 
@@ -192,7 +194,7 @@ def _without_comments(value: str) -> str:
 def _replied(submitted: str, headers: dict[str, list[str]]) -> str:
     if submitted in _ANSWERED:
         return f"Auto-Submitted: {submitted}"
-    for name in sorted(name for name in headers if name in _REPLIED or name.startswith(_REPLIED_STARTS)):
+    for name in [name for name in headers if name in _REPLIED or name.startswith(_REPLIED_STARTS)]:
         if headers[name][0].strip().lower() not in _OFF:
             return name
     for name in ("precedence", "preference", "x-precedence"):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from gateway.mail.bounce_text import completed, read_words
 from gateway.mail.classify import OwnMail, classify
 from gateway.mail.identify import identify
-from gateway.mail.language import guess
+from gateway.mail.language import guess, guess_author
 from gateway.mail.reply import separate
 from gateway.mail.thread import find_tag, find_tokens, own_references
 from gateway.mail.token import party_matches
@@ -47,7 +47,7 @@ def understand(message: Message, intake: Intake, context: ReadContext) -> Readin
         reason=classified.reason,
         evidence=evidence,
         evidence_reason=why,
-        language=guess(own_words) or guess(f"{message.subject}\n{own_words}"),
+        language=guess_author(own_words) or guess(f"{message.subject}\n{own_words}"),
         new_text=own_words,
         tokens=tokens,
         tag=find_tag(message.subject, context.prefix),
