@@ -10,20 +10,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gateway.mail.quoting import (
-    attribution_start,
-    header_block_end,
-    is_blank,
-    is_quoted,
-    is_rule,
-    label_of,
-    lines_of,
-    separator,
-    strip_mobile_signature,
-    strip_signature,
-    trimmed,
-    unquoted,
-)
+from gateway.mail.attribution import attribution_start
+from gateway.mail.header_block import header_block_end
+from gateway.mail.quoting import is_blank, is_quoted, is_rule, label_of, lines_of, separator, trimmed, unquoted
+from gateway.mail.signature import strip_mobile_signature, strip_signature
 from gateway.mail.token import holds_staff_token, holds_token
 from gateway.model import Message
 

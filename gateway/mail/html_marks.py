@@ -1,6 +1,7 @@
 """Which elements of an HTML mail hold what its author did not write: by the marks that mail clients leave on them.
 
     quote      holds older mail, and nothing else
+    container  holds older mail; answers may stand between its quotes
     lead       is what the client wrote above older mail: "On … wrote:"
     rest       is the header block above older mail that follows it to the end
     signature  the author's signature, or what an app signs with
@@ -15,16 +16,16 @@ import re
 from functools import lru_cache
 
 _NAMED = {
-    "gmail_quote": "quote",
-    "gmail_quote_container": "quote",
-    "gmail_extra": "quote",
+    "gmail_quote": "container",
+    "gmail_quote_container": "container",
+    "gmail_extra": "container",
     "gmail_attr": "lead",
     "yahoo_quoted": "quote",
     "iosymail": "quote",
     "yqt": "quote",
     "protonmail_quote": "quote",
     "tutanota_quote": "quote",
-    "zmail_extra": "quote",
+    "zmail_extra": "container",
     "ik_mail_quote": "quote",
     "isreplycontent": "quote",
     "isforwardcontent": "quote",
@@ -41,7 +42,6 @@ _NAMED = {
     "outlookmessageheader": "rest",
     "stopspelling": "rest",
     "ms-outlook-mobile-reference-message": "quote",
-    "appendonsend": "rest",
     "gmail_signature": "signature",
     "moz-signature": "signature",
     "protonmail_signature_block": "signature",
@@ -75,7 +75,7 @@ def mark_of(tag: str, attributes: dict[str, str | None]) -> str:
     if classes or label:
         kind = _named(classes[:_LOOKED_AT], label[:_LOOKED_AT])
         if kind:
-            return kind
+            return "quote" if tag == "blockquote" and kind == "container" else kind
     if tag != "div":
         return ""
     style = attributes.get("style") or ""

@@ -1,141 +1,104 @@
-"""The words mail clients put around what people write: attributions, header blocks, separators, mobile signatures.
-
-Data only. Everything is lower case and NFC. Header labels are written without blanks, because clients pad them
-("主　题", "Đã gửi :").
-"""
+"""The words of all languages together, as the readers of replies look them up. Made once, at import."""
 
 from __future__ import annotations
+
+import re
+import unicodedata
+from typing import NamedTuple
+
+from gateway.mail.languages import ALL
+from gateway.mail.languages.form import each
 
 CUT_MARK = "=#=#="
 """Begins the line above which an answer is written, in notifications of our own."""
 
 
-def _each(text: str) -> tuple[str, ...]:
-    """Phrases between bars; "_" stands for a blank that counts."""
-    return tuple(phrase.strip().replace("_", " ") for phrase in text.split("|"))
+class Label(NamedTuple):
+    """The label of a header line: "from", "date", "to", "cc", "subject" or "other", and in which languages (bits)."""
+
+    kind: str
+    languages: int
 
 
-# verbs of attribution lines: "On … wrote:", "Vào … đã viết:", "… 写道：", "Am … schrieb …:"
-ATTRIBUTION_VERBS = _each(
-    """
-    wrote | writes | đã viết | viết | 写道 | 寫道 | 编写 | 來信 | a écrit | écrit | schrieb | geschrieben |
-    escribió | ha escrito | va escriure | escreveu | ha scritto | scritto | schreef | geschreven | napisał |
-    napisała | napisał(a) | pisze | написал | написала | написал(а) | пишет | skrev | kirjoitti | yazdı | napsal |
-    napsal(a) | napsala | のメール | のメッセージ | 書きました | 작성 | menulis | เขียน | έγραψε
-    """
-)
+ENGLISH = 1 << next(place for place, language in enumerate(ALL) if language.code == "en")
+"""The bit of the language whose labels mail clients mix with any other."""
 
-# first words of attribution lines; dates in figures are recognised as well
-ATTRIBUTION_STARTS = _each(
-    """
-    on_ | vào_ | ngày_ | lúc_ | 在_ | 在2 | 于_ | le_ | am_ | el_ | em_ | il_ | op_ | w dniu_ | dnia_ | den_ |
-    på_ | at_ | pada_ | tarihinde_ | в_ | dne_ | ----_ | a message dated | in a message dated
-    """
-)
 
-_LABELS_BY_KIND = {
-    "from": """
-        from | từ | ngườigửi | von | de | da | van | od | от | från | fra | kimden | gönderen | 发件人 | 发信人 |
-        寄件者 | 寄件人 | 發件人 | 差出人 | 送信者 | 보낸사람 | 보낸이 | expéditeur | remitente | mittente |
-        dari | nadawca | lähettäjä | afzender
-        """,
-    "date": """
-        sent | date | đãgửi | gửi | gửilúc | ngày | ngàygửi | thờigiangửi | thờigian | gesendet | datum | envoyé |
-        enviado | enviadoel | enviadaem | enviadoem | fecha | data | inviato | verzonden | wysłano | отправлено |
-        дата | skickat | sendt | tarih | gönderilmetarihi | gönderildi | 发送时间 | 发件时间 | 日期 | 发送日期 |
-        寄件日期 | 傳送時間 | 时间 | 送信日時 | 日時 | 日付 | 보낸날짜 | 날짜 | 보낸시간 | sentat | senton |
-        senttime | sendtime | datesent | tanggal | lähetetty | dikirim
-        """,
-    "to": """
-        to | đến | tới | ngườinhận | gửitới | gửiđến | an | à | para | a | aan | naar | do | кому | till | til |
-        kime | alıcı | 收件人 | 收信人 | 收件者 | 宛先 | 받는사람 | 받는이 | destinataire | destinatario |
-        kepada | vastaanottaja
-        """,
-    "cc": """
-        cc | bcc | 抄送 | 副本 | 密送 | kopie | копия | kopia | dw | bilgi | 참조 | đồnggửi | đồngkínhgửi |
-        copieà | copia
-        """,
-    "subject": """
-        subject | chủđề | tiêuđề | vềviệc | betreff | objet | asunto | assunto | oggetto | onderwerp | temat |
-        тема | ämne | emne | konu | 主题 | 主旨 | 主題 | 标题 | 件名 | 제목 | perihal | aihe
-        """,
-    "other": """
-        reply-to | replyto | importance | priority | attachments | attachment | tệpđínhkèm | đínhkèm |
-        mứcđộquantrọng | trảlờitới | 附件 | 重要性 | 回复至 | 答复 | wichtigkeit | anlagen
-        """,
-}
-LABELS = {label: kind for kind, labels in _LABELS_BY_KIND.items() for label in _each(labels)}
+def folded(text: str) -> str:
+    """NFC and lower case, for short text only (normalising is quadratic in combining marks)."""
+    return (text if text.isascii() else unicodedata.normalize("NFC", text)).lower()
 
-ORIGINAL = frozenset(
-    _each(
-        """
-        alkuperäinen viesti | bản gốc | email gốc | mensagem original | mensaje original | message d'origine |
-        message d’origine | message initial | message original | messaggio originale | oorspronkelijk bericht |
-        opprinnelig melding | oprindelig meddelelse | original appointment | original email | original | original mail |
-        original message | original message follows | originalmeddelande | originalnachricht | orijinal mesaj |
-        oryginalna wiadomość | pesan asli | replied message | reply message | thông điệp gốc | thư ban đầu |
-        thư gốc | thư trả lời gốc | tin nhắn gốc | ursprungligt meddelande | ursprüngliche nachricht |
-        wiadomość oryginalna | özgün ileti | исходное сообщение | оригинальное сообщение | 元のメッセージ |
-        原始信件 | 原始訊息 | 原始邮件 | 原始郵件 | 原文 | 原邮件 | 回复的原邮件 | 回复的邮件 | 回复邮件 |
-        回覆的原郵件 | 答复邮件 | 邮件原件 | 원본 메시지 | 원본 메일 | 원본메일
-        """
-    )
-)
 
-FORWARDED = frozenset(
-    _each(
-        """
-        anfang der weitergeleiteten nachricht | begin forwarded message | bắt đầu thư chuyển tiếp |
-        bắt đầu thư được chuyển tiếp | chuyển tiếp thư | doorgestuurd bericht | début du message transféré |
-        forwarded by | forwarded email | forwarded mail | forwarded message | iletilen mesaj |
-        mensagem encaminhada | mensaje reenviado | message transféré | messaggio inoltrato | pesan terusan |
-        przekazana wiadomość | thông điệp chuyển tiếp | thư chuyển tiếp | thư đã chuyển tiếp |
-        thư được chuyển tiếp | tin nhắn chuyển tiếp | tin nhắn đã chuyển tiếp | vidarebefordrat meddelande |
-        weitergeleitete nachricht | yönlendirilen mesaj | пересылаемое сообщение | 下面是被转发的邮件 |
-        已转发的邮件 | 开始转发的邮件 | 転送されたメッセージ | 転送メッセージ | 轉寄的郵件 | 轉寄郵件 |
-        转发的消息 | 转发的邮件 | 转发邮件 | 转发邮件信息 | 전달된 메시지
-        """
-    )
-)
+def _all(field: str) -> frozenset[str]:
+    return frozenset(folded(phrase) for language in ALL for phrase in each(getattr(language, field)))
 
-# first prefix of a forward's subject, before ":" or "："
-FORWARD_PREFIXES = frozenset(
-    _each(
-        """
-        chuyển tiếp | ct | doorst | enc | fw | fwd | i | ilt | pd | rv | tr | vb | vl | wg | пересл |
-        転送 | 轉寄 | 转 | 转发 | 전달
-        """
-    )
-)
 
-# subject prefixes of answers
-REPLY_PREFIXES = frozenset(
-    _each(
-        """
-        re | r | aw | sv | antw | ref | rép | rif | odp | ynt | vs | 回复 | 答复 | 回覆 | 回信 | 返信 | 답장 | trả lời |
-        tl | res | ha
-        """
-    )
-)
+def _labels() -> dict[str, Label]:
+    """By the label without its blanks: clients pad them ("主　题", "Đã gửi :")."""
+    found: dict[str, Label] = {}
+    for place, language in enumerate(ALL):
+        for kind in ("sender", "date", "to", "cc", "subject", "other"):
+            for phrase in each(getattr(language, kind)):
+                label = "".join(phrase.split())
+                known = found.get(label)
+                name = known.kind if known else "from" if kind == "sender" else kind
+                found[label] = Label(name, (known.languages if known else 0) | 1 << place)
+    return found
 
-# whole last lines that a phone or an app adds
-MOBILE_SIGNATURES = (
-    r"sent from (?:my |yahoo |outlook|mail for |proton|gmail|the all new|samsung)",
-    r"sent (?:with|via|using) (?:proton|airmail|spark|outlook|superhuman|boxer|k-9|bluemail|mailspring)",
-    r"get outlook for",
-    r"(?:đã )?(?:được )?gửi từ (?:iphone|ipad|điện thoại|thiết bị|gmail|outlook|yahoo|samsung|android|mail|máy)",
-    r"(?:tải|nhận|lấy) outlook cho",
-    r"(?:发自|發自|来自|從|从)\s?(?:我的|iphone|ipad|华为|小米|网易|qq邮箱|foxmail|outlook)",
-    r"从我的.{1,20}发送",
-    r"(?:获取|下载|取得) ?outlook",
-    r"von meinem .{1,30} gesendet",
-    r"envoyé de(?:puis)? mon",
-    r"enviado (?:desde mi|do meu|de meu|de mi)",
-    r"inviato da(?:l mio)? ",
-    r"verzonden vanaf mijn",
-    r"wysłane z ",
-    r"отправлено (?:с|из) ",
-    r"skickat från min",
-    r"iphoneから送信",
-    r"(?:내|나의) .{1,20}에서 보냄",
-)
+
+def _is_word(sign: str) -> bool:
+    """Whether the script of a letter puts blanks between words."""
+    return sign.isalpha() and (ord(sign) < 0xE00 or 0x1E00 <= ord(sign) < 0x2000)
+
+
+def _apart(phrase: str) -> str:
+    return f" {phrase}" if _is_word(phrase[0]) else phrase
+
+
+def _any_of(phrases: frozenset[str]) -> re.Pattern[str]:
+    """Any of the phrases as whole words, in one anchored-by-blank alternation."""
+    ordered = sorted(map(_apart, phrases), key=len, reverse=True)
+    return re.compile("(?:" + "|".join(map(re.escape, ordered)) + r")(?!\w)")
+
+
+LABELS = _labels()
+VERB_ENDS = tuple(sorted(map(_apart, _all("wrote")), key=len, reverse=True))
+"""With the blank before them where the script has one: for `str.endswith`."""
+VERBS = _any_of(_all("wrote") | _all("wrote_then_name"))
+VERBS_BEFORE_NAME = _any_of(_all("wrote_then_name"))
+ATTRIBUTION_STARTS = tuple(f"{phrase} " if _is_word(phrase[-1]) else phrase for phrase in _all("starts"))
+CITES = tuple(f"{phrase} " for phrase in _all("cites"))
+ORIGINAL = _all("original")
+FORWARDED = _all("forwarded")
+FORWARDED_BY = tuple(f"{phrase} " for phrase in _all("forwarded_by"))
+REPLY_ABOVE = tuple(_all("reply_above"))
+REPLY_PREFIXES = _all("reply_prefix")
+FORWARD_PREFIXES = _all("forward_prefix")
+SENT_FROM = tuple(phrase for phrase in _all("sent_from") if "…" not in phrase)
+SENT_FROM_ENDS = tuple(tuple(phrase.split("…", 1)) for phrase in _all("sent_from") if "…" in phrase)
+"""(beginning, end) of last lines that name the phone in between."""
+SIGN_OFFS = _all("sign_off")
+CONTACT_LABELS = frozenset("".join(phrase.split()) for phrase in _all("contact"))
+THANKS = _all("thanks")
+POSTSCRIPTS = tuple(_all("postscript"))
+
+
+def _by_first_word(phrases: frozenset[str]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for phrase in sorted(phrases):
+        found.setdefault(words(phrase)[0], []).append(phrase)
+    return found
+
+
+def words(text: str) -> list[str]:
+    """The words of scripts that put blanks between them; of others, whole runs."""
+    return _WORD.findall(text)
+
+
+_WORD = re.compile(r"\w+")
+_DISCLAIMERS = _all("disclaimer")
+DISCLAIMERS = _by_first_word(frozenset(phrase for phrase in _DISCLAIMERS if _is_word(phrase[0])))
+"""By their first word, so that only those are looked for that may be there."""
+WIDE_DISCLAIMERS = tuple(sorted(phrase for phrase in _DISCLAIMERS if not _is_word(phrase[0]) and phrase[0] != "!"))
+FOOTERS = _by_first_word(frozenset(phrase[1:] for phrase in _DISCLAIMERS if phrase[0] == "!"))
+"""One of them is enough in a short last paragraph."""

@@ -1,4 +1,4 @@
-"""What the author added: a customer's reply without the mail it answers. For showing first; the full text is kept.
+"""What the author added: a reply without the mail it answers. For showing first; the full text is kept (law 12).
 
 Inline answers keep the quotes between them, forwards are content, and nothing is ever trimmed to nothing.
 """
@@ -7,45 +7,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gateway.mail.phrases import CUT_MARK, FORWARD_PREFIXES, REPLY_PREFIXES
-from gateway.mail.quoting import (
-    attribution_start,
-    folded,
-    header_block_end,
-    is_blank,
-    is_quoted,
-    is_rule,
-    is_strong,
-    label_of,
-    lines_of,
-    separator,
-    strip_mobile_signature,
-    strip_signature,
-    trimmed,
-)
+from gateway.mail.attribution import address_in
+from gateway.mail.forwarded import Forwarded, forwarded_in
+from gateway.mail.history import History, Lines, find_history, quote_runs
+from gateway.mail.html_boundary import NONE, Marks, marks_of
+from gateway.mail.phrases import FORWARD_PREFIXES, REPLY_PREFIXES
+from gateway.mail.quoting import folded, is_blank, lines_of
+from gateway.mail.signature import cut_signature
 from gateway.model import Message
 
-_LONGEST = 1000
-_SHORTEST = 3  # "작성:": nothing shorter begins or ends what a client writes
-_FIRST_CHARS = "-_=*~—–─"
-
-
-@dataclass(frozen=True, slots=True)
-class _History:
-    """Where the older mail begins: lines `start` to `end` are what the client wrote above it."""
-
-    start: int
-    end: int
-    forward: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Forwarded:
-    """Whose mail is passed on: what its header block says of author, date and subject, "" where it is silent."""
-
-    sender: str
-    date: str
-    subject: str
+__all__ = ["Forwarded", "Separated", "is_forward", "is_reply", "new_text", "separate"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,28 +32,24 @@ class Separated:
 def separate(message: Message) -> Separated:
     """What the author of `message` wrote, what is older, the signature, and whose mail is passed on. Linear.
 
-    Only an answer holds older mail: "From: … Subject: …" in a first mail is a form, in a forward content.
+    Headers and subject say whether it is an answer or a forward, the HTML where its marks are clear, else the text.
     """
-    answers = bool(message.in_reply_to or message.references) or is_reply(message.subject)
-    text = message.text if not answers or is_forward(message.subject) else new_text(message.text)
-    return Separated(text.rstrip().lstrip("\r\n") or message.text, "", "", None)
+    lines = lines_of(message.text)
+    marks = marks_of(message, lines)
+    answers = bool(message.in_reply_to or message.references) or is_reply(message.subject) or marks.start >= 0
+    author = message.author.key if message.author else ""
+    return _separated(message.text, lines, marks, answers, is_forward(message.subject), author)
 
 
 def new_text(text: str) -> str:
-    """The author's own words, not empty unless `text` is. Linear in the length of the text."""
-    lines = lines_of(text)
-    history = _history(lines)
-    if history and history.forward:
-        return text.strip("\r\n")
-    own = _without_quotes(*_around(lines, history))
-    own = strip_mobile_signature(strip_signature(own))
-    result = "\n".join(trimmed(own)).rstrip()
-    return result if result.strip() else text
+    """The author's own words in the text of an answer, not empty unless `text` is. Linear in its length."""
+    return _separated(text, lines_of(text), NONE, True, False, "").new_text
 
 
 def is_forward(subject: str) -> bool:
     """Whether the first prefix of a subject says that the mail is passed on, not answered."""
-    return _prefix(subject) in FORWARD_PREFIXES
+    prefix = _prefix(subject)
+    return prefix in FORWARD_PREFIXES and prefix not in REPLY_PREFIXES
 
 
 def is_reply(subject: str) -> bool:
@@ -92,107 +59,109 @@ def is_reply(subject: str) -> bool:
 
 def _prefix(subject: str) -> str:
     head, colon, _ = subject[:40].replace("：", ":").partition(":")
-    return folded(head.strip(" [(【").rstrip("0123456789[]()^ ")) if colon else ""
+    return folded(head.strip(" [(【").rstrip("0123456789[]()^ .")) if colon else ""
 
 
-def _history(lines: list[str]) -> _History | None:
-    for index, line in enumerate(lines):
-        bare = line.strip()
-        if len(bare) < _SHORTEST:
-            continue
-        if len(bare) > _LONGEST or bare[0] in ">＞":
-            if CUT_MARK in bare[:_LONGEST]:
-                return _History(_above_rules(lines, index), index + 1)
-            continue
-        found = _history_at(lines, index, bare)
-        if found:
-            return found
-    return None
+def _separated(text: str, lines: list[str], marks: Marks, answers: bool, forwards: bool, author: str) -> Separated:
+    parts = Lines(lines, marks)
+    history = find_history(parts, answers or forwards)
+    if forwards or (history and history.forward):
+        whole = text.rstrip().lstrip("\r\n") or text
+        return Separated(whole, "", "", forwarded_in(lines, history) if history else None)
+    if history is None and not answers:
+        own, footer, older = list(range(len(lines))), len(lines), False
+    else:
+        (own, footer), older = _own_lines(parts, history), True
+    own, signed = _unsigned(lines, own, marks, author)
+    signed += range(footer, len(lines))
+    result = "\n".join(lines[index] if index >= 0 else "" for index in own).rstrip().lstrip("\r\n")
+    if not result.strip():
+        return Separated(text, "", "", None)
+    return Separated(result, _quoted_text(lines, own, signed) if older else "", _joined(lines, signed), None)
 
 
-def _history_at(lines: list[str], index: int, bare: str) -> _History | None:
-    if CUT_MARK in bare:
-        return _History(_above_rules(lines, index), index + 1)
-    label = label_of(bare) if _may_be_label(bare) else ""
-    if label:
-        end = header_block_end(lines, index) if label == "from" else None
-        return _History(_above_rules(lines, index), end) if end else None
-    if bare[0] in _FIRST_CHARS or bare[-1] in ":：":
-        kind = separator(bare)
-        if kind:
-            return _History(_above_rules(lines, index), index + 1, kind == "forward")
-    if bare[-1] in ":：-":
-        first = attribution_start(lines, index)
-        if first is not None and (is_strong(lines, first, index) or _quote_follows(lines, index + 1)):
-            return _History(first, index + 1)
-    return None
+def _joined(lines: list[str], places: list[int]) -> str:
+    return "\n".join(lines[index] if index >= 0 else "" for index in places).strip("\r\n").rstrip()
 
 
-def _may_be_label(bare: str) -> bool:
-    head = bare[:40]
-    return ":" in head or "：" in head or "|" in head
+def _quoted_text(lines: list[str], own: list[int], signed: list[int]) -> str:
+    taken = {*own, *signed}
+    return _joined(lines, [index for index in range(len(lines)) if index not in taken])
 
 
-def _quote_follows(lines: list[str], index: int) -> bool:
-    following = (line for line in lines[index : index + 3] if not is_blank(line))
-    return is_quoted(next(following, ""))
-
-
-def _above_rules(lines: list[str], index: int) -> int:
-    """The first of the blank lines and drawn rules directly above `index`."""
-    while index > 0 and (is_blank(lines[index - 1]) or is_rule(lines[index - 1])):
-        index -= 1
-    return index
-
-
-def _around(lines: list[str], history: _History | None) -> tuple[list[str], list[str]]:
-    """What stands above the older mail, and what may hold answers between or below its quotes."""
-    if history is None:
-        return [], lines
-    head, tail = trimmed(lines[: history.start]), lines[history.end :]
-    if not _quote_follows(tail, 0):
-        return [], head
-    while head and (is_quoted(head[-1]) or is_blank(head[-1])):
-        head.pop()
-    return head, tail
-
-
-def _without_quotes(head: list[str], tail: list[str]) -> list[str]:
-    """`head` and the answers in `tail`.
+def _own_lines(text: Lines, history: History | None) -> tuple[list[int], int]:
+    """The places of the author's lines, -1 for a blank line between two pieces, and where a footer begins.
 
     One quote with the answer below it goes; several with answers between them stay, the last unanswered one goes.
     """
-    quoted = [is_quoted(line) for line in tail]
-    last = _last_own(tail, quoted)
-    if last < 0:
-        return head
-    if head:
-        head = [*head, ""]
-    runs = _quote_runs(tail[: last + 1], quoted)
-    if len(runs) == 1 and (runs[0][0] == 0 or head):
-        first, end = runs[0]
-        return [*head, *tail[:first], *tail[end : last + 1]]
-    return [*head, *tail[: last + 1]]
+    lines = text.lines
+    head = _trimmed(lines, list(range(history.start))) if history else []
+    first = history.end if history else 0
+    if history and (history.rest or not text.quote_follows(first)):
+        return head, len(lines)
+    while head and (text.quoted[head[-1]] or is_blank(lines[head[-1]])):
+        head.pop()
+    return _with_answers(text, head, first, history is not None)
 
 
-def _last_own(tail: list[str], quoted: list[bool]) -> int:
-    for index in range(len(tail) - 1, -1, -1):
-        if not quoted[index] and not is_blank(tail[index]):
-            return index
-    return -1
+def _with_answers(text: Lines, head: list[int], first: int, has_lead: bool) -> tuple[list[int], int]:
+    """`head` and what the author wrote between and below the quotes that begin at `first`."""
+    lines = text.lines
+    end = _footer_start(text, first) if head or has_lead else len(lines)
+    last = next((at for at in range(end - 1, first - 1, -1) if not text.quoted[at] and not is_blank(lines[at])), -1)
+    if last < first:
+        return head, end
+    quoted = text.quoted[first : last + 1]
+    runs = quote_runs(quoted, [is_blank(line) for line in lines[first : last + 1]])
+    tail = list(range(first, last + 1))
+    if len(runs) == 1 and (all(map(is_blank, lines[first : first + runs[0][0]])) or head):
+        start, stop = runs[0]
+        start = 0 if all(map(is_blank, lines[first : first + start])) else start
+        tail = [*tail[:start], *tail[stop:]]
+    return ([*head, -1, *tail] if head else tail), end
 
 
-def _quote_runs(tail: list[str], quoted: list[bool]) -> list[tuple[int, int]]:
-    """Runs of quoted lines as (first, end); blank lines between quoted lines belong to the run."""
-    runs: list[tuple[int, int]] = []
-    own_since = True
-    for index, line in enumerate(tail):
-        if quoted[index]:
-            if own_since:
-                runs.append((index, index + 1))
-            else:
-                runs[-1] = (runs[-1][0], index + 1)
-            own_since = False
-        elif not is_blank(line):
-            own_since = True
-    return [(0, end) if all(map(is_blank, tail[:first])) else (first, end) for first, end in runs[:1]] + runs[1:]
+def _footer_start(text: Lines, first: int) -> int:
+    """Where what servers and apps add below the last quote begins: a list's footer, a disclaimer, "Sent from …"."""
+    kept, _ = cut_signature(text.lines[first:])
+    lead = next((place for place in range(first, len(text.lines)) if not is_blank(text.lines[place])), first)
+    return lead + len(kept)
+
+
+def _unsigned(lines: list[str], own: list[int], marks: Marks, author: str) -> tuple[list[int], list[int]]:
+    """`own` without the signature, and the signature. Foxmail signs with the bare address of the writer."""
+    own = _trimmed(lines, own)
+    kept = len(own)
+    if marks.signature:
+        first, end = marks.signature
+        inside = [place for place, index in enumerate(own) if first <= index < end]
+        if inside and inside[0] > 0 and all(own[place] < end for place in range(inside[0], kept)):
+            kept = inside[0]
+    words, _ = cut_signature([lines[index] if index >= 0 else "" for index in own[:kept]])
+    kept = min(kept, len(words))
+    while author and kept > 1 and address_in(lines[own[kept - 1]]).lower() == author == _bare(lines[own[kept - 1]]):
+        kept -= 1
+        kept -= sum(1 for _ in _tail_blank(lines, own[:kept]))
+    return own[:kept], own[kept:]
+
+
+def _bare(line: str) -> str:
+    return line.strip(" \t<>*_|").lower()
+
+
+def _tail_blank(lines: list[str], own: list[int]) -> list[int]:
+    blank = []
+    for index in reversed(own):
+        if index >= 0 and not is_blank(lines[index]) and lines[index].strip(" -_"):
+            break
+        blank.append(index)
+    return blank
+
+
+def _trimmed(lines: list[str], places: list[int]) -> list[int]:
+    first, last = 0, len(places)
+    while first < last and (places[first] < 0 or is_blank(lines[places[first]])):
+        first += 1
+    while last > first and (places[last - 1] < 0 or is_blank(lines[places[last - 1]])):
+        last -= 1
+    return places[first:last]

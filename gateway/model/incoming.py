@@ -105,8 +105,9 @@ class DeliveryReport:
 class Region(NamedTuple):
     """Lines `first` to `end` of a text that was made from HTML, and what the mail client marked them as.
 
-    `kind`: "quote" (older mail), "lead" (the line above it), "rest" (the header block above older mail that goes on to
-    the end) or "signature". `first` == `end` where a mark holds no text.
+    `kind`: "quote" (older mail), "container" (the same, but answers may stand between its quotes), "lead" (the line
+    above it), "rest" (the header block above older mail that goes on to the end) or "signature". `first` == `end` where
+    a mark holds no text.
     """
 
     kind: str

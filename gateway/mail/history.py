@@ -1,0 +1,202 @@
+"""Where in the text of a mail the older mail begins, and what the client wrote above it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from gateway.mail import phrases
+from gateway.mail.attribution import find_attribution, has_date
+from gateway.mail.header_block import Block, read_block
+from gateway.mail.html_boundary import Marks
+from gateway.mail.quoting import BLANKS, LONGEST, folded, is_blank, is_quoted, is_rule, label_of, separator, unquoted
+
+_SHORTEST = 3  # "작성:": nothing shorter begins or ends what a client writes
+_FIRST_CHARS = "-_=*~—–─━|"
+_CUT_CHARS = "#-=_*~—<[("
+_REACH = 4  # lines between a separator and the header block it announces
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """Lines `start` to `end` are what the client wrote above older mail. `rest`: all that follows them is older."""
+
+    start: int
+    end: int
+    forward: bool = False
+    rest: bool = False
+    block: Block | None = None
+
+
+class Lines:
+    """The lines of a text, and which of them are quoted: by a ">" or by the HTML."""
+
+    def __init__(self, lines: list[str], marks: Marks) -> None:
+        self.lines = lines
+        self.marks = marks
+        self.tried = 0  # lines before this one were read as part of a block that is none
+        self.quoted = [line[:1] == ">" or is_quoted(line[:LONGEST]) for line in lines]
+        for first, end in marks.quoted:
+            self.quoted[first:end] = [True] * (min(end, len(lines)) - first)
+
+    def quote_follows(self, index: int) -> bool:
+        """Whether the first line with text at or shortly after `index` is quoted."""
+        for place in range(index, min(index + 4, len(self.lines))):
+            if not is_blank(self.lines[place]) or self.quoted[place]:
+                return self.quoted[place]
+        return False
+
+    def above_rules(self, index: int) -> int:
+        """The first of the blank lines and drawn rules directly above `index`."""
+        while index > 0 and (is_blank(self.lines[index - 1]) or is_rule(self.lines[index - 1])):
+            index -= 1
+        return index
+
+
+def find_history(text: Lines, answers: bool) -> History | None:
+    """The first place where older mail begins. `answers`: the headers say that this mail answers another.
+
+    Without that only what cannot be a person's own list or sentence counts.
+    """
+    for index, line in enumerate(text.lines):
+        if index == text.marks.start:
+            found = _by_mark(text, index)
+            if found:
+                return found
+        if len(line) < _SHORTEST:
+            continue
+        bare = line.strip(BLANKS)
+        if len(bare) < _SHORTEST:
+            continue
+        if text.quoted[index] or len(bare) > LONGEST:
+            found = _at_quote(text, index, bare)
+        else:
+            found = _at(text, index, bare, answers)
+        if found:
+            return found
+    return None
+
+
+def _by_mark(text: Lines, index: int) -> History | None:
+    """The HTML says that older mail begins here."""
+    lines = text.lines
+    while index < len(lines) and is_blank(lines[index]):
+        index += 1
+    if index == len(lines):
+        return None
+    kind = separator(lines[index])
+    end = index
+    if not text.quoted[index] and not text.marks.rest:
+        last = next((at for at in range(index, min(index + 5, len(lines))) if find_attribution(lines, at)), None)
+        end = index if last is None else last + 1
+    return History(text.above_rules(index), end, kind == "forward", text.marks.rest, _announced(text, index))
+
+
+def _at_quote(text: Lines, index: int, bare: str) -> History | None:
+    """A quoted line may be our cut line, the beginning of a quoted forward, or stand under a lead without a colon."""
+    if phrases.CUT_MARK in bare[:LONGEST]:
+        return History(text.above_rules(index), index + 1)
+    if index and text.quoted[index - 1]:
+        return None
+    if separator(unquoted(bare[:LONGEST])) == "forward":
+        return History(text.above_rules(index), index + 1, True, False, _announced(text, index))
+    above = index - 1
+    while above > max(index - 3, 0) and is_blank(text.lines[above]):
+        above -= 1
+    lead = find_attribution(text.lines, above, closed=False) if above >= 0 and not text.quoted[above] else None
+    return History(lead.first, above + 1) if lead else None
+
+
+def _at(text: Lines, index: int, bare: str, answers: bool) -> History | None:
+    lines = text.lines
+    if phrases.CUT_MARK in bare:
+        return History(text.above_rules(index), index + 1)
+    head = bare[:40]
+    if ":" in head or "：" in head or "|" in head or "\t" in head:
+        found = _block_at(text, index, answers)
+        if found:
+            return found
+    if bare[0] in _FIRST_CHARS or bare[-1] in ":：":
+        kind = separator(bare)
+        if kind:
+            return _at_separator(text, index, kind, answers)
+    if bare[-1] in ":：->—*":
+        lead = find_attribution(lines, index)
+        if lead and (lead.sure or text.quote_follows(index + 1)):
+            return History(lead.first, index + 1)
+    if bare[0] in _CUT_CHARS and len(bare) <= 200 and _asks_above(bare):
+        return History(text.above_rules(index), index + 1, rest=True)
+    return None
+
+
+def _at_separator(text: Lines, index: int, kind: str, answers: bool) -> History | None:
+    block = _announced(text, index)
+    if kind == "reply" and not (answers or block or text.quote_follows(index + 1)):
+        return None
+    return History(text.above_rules(index), index + 1, kind == "forward", kind == "reply" and block is not None, block)
+
+
+def _announced(text: Lines, index: int) -> Block | None:
+    """The header block that a separator, or the mark at `index` itself, announces."""
+    for first in range(index, min(index + _REACH + 1, len(text.lines))):
+        if label_of(text.lines[first]):
+            block = read_block(text.lines, first)
+            return block if block.is_whole(announced=True) else None
+    return None
+
+
+def _block_at(text: Lines, index: int, answers: bool) -> History | None:
+    kind = label_of(text.lines[index])
+    if kind not in ("from", "date", "subject", "to") or (kind != "from" and index < text.tried):
+        return None
+    block = read_block(text.lines, index)
+    text.tried = block.end
+    ruled = index > 0 and is_rule(_last_text(text.lines, index))
+    if kind != "from" and not ruled and len(block.fields.keys() - {"cc", "other"}) < 4:
+        return None
+    if not block.is_whole(announced=ruled and answers) or not _stands_apart(text.lines, index):
+        return None
+    if not answers and not _is_printed(text, index, block, ruled):
+        return None
+    return History(text.above_rules(index), block.end, False, not text.quote_follows(block.end), block)
+
+
+def _last_text(lines: Sequence[str], index: int) -> str:
+    """The last line above `index` that is not blank."""
+    for place in range(index - 1, max(-1, index - 4), -1):
+        if not is_blank(lines[place]):
+            return lines[place]
+    return ""
+
+
+def _stands_apart(lines: Sequence[str], index: int) -> bool:
+    """A list directly under a line that announces it ("these fields:") is the author's own."""
+    above = lines[index - 1].rstrip(BLANKS) if index else ""
+    return not above.endswith((":", "：")) or is_rule(above) or bool(separator(above))
+
+
+def _is_printed(text: Lines, index: int, block: Block, ruled: bool) -> bool:
+    """Whether a client must have printed the block: in full, with text of the author above it."""
+    full = {"from", "date", "to", "subject"} <= block.fields.keys() and "@" in block.fields["from"]
+    above = any(not is_blank(line) and not is_rule(line) for line in text.lines[:index])
+    return above and full and has_date(block.fields["date"]) and (ruled or is_blank(text.lines[index - 1]))
+
+
+def _asks_above(bare: str) -> bool:
+    """ "Please reply above this line", drawn or short: another desk's cut line."""
+    line = folded(bare)
+    return any(phrase in line for phrase in phrases.REPLY_ABOVE)
+
+
+def quote_runs(quoted: Sequence[bool], blank: Sequence[bool]) -> list[tuple[int, int]]:
+    """Runs of quoted lines as (first, end); blank lines between quoted lines belong to the run."""
+    places = [place for place, is_one in enumerate(quoted) if is_one]
+    if not places:
+        return []
+    runs, first = [], places[0]
+    for before, after in pairwise(places):
+        if not all(blank[before + 1 : after]):
+            runs.append((first, before + 1))
+            first = after
+    return [*runs, (first, places[-1] + 1)]

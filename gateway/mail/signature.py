@@ -1,0 +1,204 @@
+"""Where the author's words end: at "-- ", what phones add, contact lines under a farewell, disclaimers.
+
+When in doubt it is text: a name under "Kind regards" stays, and nothing is cut where nothing would stay above.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+from gateway.mail import phrases
+from gateway.mail.attribution import address_in
+from gateway.mail.phrases import folded
+from gateway.mail.quoting import BLANKS, is_blank, is_rule, trimmed
+
+_LONGEST_MOBILE = 160
+_MOST_BELOW_DASHES = 15
+_MOST_BELOW_RFC = 40
+_BLOCK = 16  # lines a signature without "-- " may take
+_SEARCHED = 24  # lines from the end in which it is looked for
+_LONGEST_LINE = 120
+_LONGEST_DISCLAIMER = 6000
+_ROUNDS = 6
+_PUNCTUATION = " ,.!;:…~-–—*_，。！；：～、\t\xa0\u3000"
+
+_DEVICE = re.compile(
+    r"iphone|ipad|ipod|\bios\b|android|samsung|galaxy|huawei|xiaomi|redmi|oppo|vivo|pixel|honor|blackberry|nokia|sony|"
+    r"xperia|\blg\b|\bhtc\b|\bmoto|oneplus|windows|outlook|gmail|yahoo|\bmail\b|e-?mail|proton|\baol\b|phone|tablet|"
+    r"\bmac\b|mobil|móvil|movil|celular|cellulare|handy|telefon|téléphone|teléfono|telefono|portable|điện thoại|"
+    r"thiết bị|máy tính|手机|手機|移动|邮箱|郵件|邮件|网易|新浪|qq|foxmail|钉钉|飞书|华为|小米|荣耀|k-9|spark|"
+    r"thunderbird|"
+    r"airmail|\bnine\b|tuta|fairphone|gerät|appareil|dispositivo|apparaat|urządz|enhet|cihaz|устройств|телефон|"
+    r"смартфон|почт|mail\.ru|яндекс|web\.de|\bgmx\b|\bapp\b|aplikac|zalo|携帯|スマホ|휴대|갤럭시|아이폰|surface|workspace"
+)
+_LINKED = re.compile(r"\[([^\[\]]{1,80})\]\([^()\s]{1,120}\)")  # as Markdown has it
+_PHONE = re.compile(r"(?:\+|\(|\b0|\b1)[\d(][\d\s().\-/–]{5,}\d")
+_WEB = re.compile(
+    r"(?:https?://|www\.)\S|^[\w.-]+\.(?:com|net|org|vn|cn|jp|kr|de|fr|es|it|nl|pl|se|ru|eu|io|tr|br|pt)\S*$"
+)
+
+
+def cut_signature(own: list[str]) -> tuple[list[str], list[str]]:
+    """`own` without what it is signed with, and that. The first is blank only where `own` is."""
+    lines = trimmed(own)
+    end = len(lines)
+    for _ in range(_ROUNDS):
+        shorter = _end_of_text(lines, end)
+        if shorter >= end or not _holds_text(lines, shorter):
+            break
+        end = shorter
+    return trimmed(lines[:end]), trimmed(lines[end:])
+
+
+def strip_signature(lines: list[str], most: int | None = None) -> list[str]:
+    """The lines above a "-- " line (RFC 3676 §4.3), or above a bare "--" with at most `most` (15) lines below it.
+
+    Nothing is cut where nothing would stay above.
+    """
+    for index, line in enumerate(lines):
+        if line[:3].rstrip("\r") in ("-- ", "--") and line.rstrip(BLANKS) == "--":
+            below = len(lines) - index - 1
+            if (line.startswith("-- ") or below <= (most or _MOST_BELOW_DASHES)) and not all(
+                map(is_blank, lines[:index])
+            ):
+                return trimmed(lines[:index])
+    return lines
+
+
+def strip_mobile_signature(lines: list[str]) -> list[str]:
+    """The lines without a last "Sent from my iPhone"."""
+    kept = trimmed(lines)
+    return trimmed(kept[:-1]) if kept and is_mobile_signature(kept[-1]) else kept
+
+
+def is_mobile_signature(line: str) -> bool:
+    """Whether a last line is what a phone or an app adds: it names the device or the app in words of one language."""
+    if len(line) > _LONGEST_MOBILE:
+        return False
+    text = folded(_LINKED.sub(r"\1", line).strip(BLANKS + "*_[<(")).replace("’", "'")
+    if text.endswith("?"):
+        return False
+    if "outlook" in text and ("ios" in text or "android" in text) and len(text.split()) <= 9:
+        return True
+    if not (text.startswith(phrases.SENT_FROM) or _sent_from_between(text)):
+        return False
+    return _DEVICE.search(text) is not None or (text.startswith("sent from my ") and len(text.split()) <= 6)
+
+
+def _sent_from_between(text: str) -> bool:
+    bare = text.rstrip(_PUNCTUATION + ">)]")
+    return len(bare) <= 60 and any(bare.startswith(a) and bare.endswith(b) for a, b in phrases.SENT_FROM_ENDS)
+
+
+def _holds_text(lines: list[str], end: int) -> bool:
+    return not all(is_blank(line) or is_rule(line) for line in lines[:end])
+
+
+def _end_of_text(lines: list[str], end: int) -> int:
+    """Where the last thing that is no text begins; `end` if there is none."""
+    while end and (is_blank(lines[end - 1]) or is_rule(lines[end - 1])):
+        end -= 1
+    if not end:
+        return 0
+    if is_mobile_signature(lines[end - 1]):
+        return end - 1
+    if end > 1 and lines[end - 1].lstrip(" <(").startswith("http") and is_mobile_signature(lines[end - 2]):
+        return end - 2
+    return min(_disclaimer(lines, end), _below_dashes(lines, end), _below_farewell(lines, end))
+
+
+def _disclaimer(lines: list[str], end: int) -> int:
+    """Where the last paragraph begins, if it is a disclaimer or the like."""
+    first, length = end, 0
+    while first and not is_blank(lines[first - 1]) and length <= _LONGEST_DISCLAIMER:
+        first -= 1
+        length += len(lines[first])
+    if not first or length > _LONGEST_DISCLAIMER or length < 24:
+        return end
+    text = folded(" ".join(lines[first:end]))
+    weight = length if text.isascii() else len(text.encode("utf-8", "replace"))
+    words = set(phrases.words(text))
+    if weight < 400 and _hits(text, words, phrases.FOOTERS):
+        return first
+    if weight < 90:
+        return end
+    hits = _hits(text, words, phrases.DISCLAIMERS)
+    if not text.isascii():
+        hits += sum(phrase in text for phrase in phrases.WIDE_DISCLAIMERS)
+    return first if hits >= 3 or (hits == 2 and weight >= 180) else end
+
+
+def _hits(text: str, words: set[str], known: Mapping[str, Sequence[str]]) -> int:
+    return sum(phrase in text for word in words & known.keys() for phrase in known[word])
+
+
+def _below_dashes(lines: list[str], end: int) -> int:
+    """At the last "-- ", or at a "--" or drawn rule under which only short lines, one with a contact, stand."""
+    for index in range(end - 1, max(0, end - _MOST_BELOW_RFC) - 1, -1):
+        line = lines[index]
+        if line.rstrip(BLANKS) in ("--", "—", "–") and line[:1] in "-—–":
+            below = lines[index + 1 : end]
+            if line.startswith("-- ") or (len(below) <= _MOST_BELOW_DASHES and not any(map(_is_sentence, below))):
+                return index
+            return end
+        if end - index <= _BLOCK and is_rule(line):
+            below = lines[index + 1 : end]
+            if all(map(_is_short, below)) and any(map(_is_contact, below)) and not any(map(_is_sentence, below)):
+                return index
+    return end
+
+
+def _below_farewell(lines: list[str], end: int) -> int:
+    """At "Kind regards", or under "Thanks", if only short lines follow and one of them is a number or an address."""
+    contact = False
+    for index in range(end - 1, max(0, end - _SEARCHED) - 1, -1):
+        line = lines[index]
+        if is_blank(line):
+            continue
+        farewell = _farewell(line)
+        if farewell:
+            return (index if farewell == "sign-off" else index + 1) if contact and index < end - 1 else end
+        if end - index > _BLOCK or not _is_short(line) or _is_sentence(line) or _is_postscript(line):
+            return end
+        contact = contact or _is_contact(line)
+    return end
+
+
+def _farewell(line: str) -> str:
+    if len(line) > 80:
+        return ""
+    text = folded(line).strip(_PUNCTUATION)
+    head = text if text in phrases.SIGN_OFFS or text in phrases.THANKS else _before_name(text)
+    return "sign-off" if head in phrases.SIGN_OFFS else "thanks" if head in phrases.THANKS else ""
+
+
+def _before_name(text: str) -> str:
+    """ "best regards" of "best regards, john smith"."""
+    head, comma, name = text.partition(",")
+    return head.strip() if comma and len(name.split()) <= 4 else ""
+
+
+def _is_short(line: str) -> bool:
+    return len(line) <= _LONGEST_LINE
+
+
+def _is_sentence(line: str) -> bool:
+    bare = line.rstrip(BLANKS)
+    if bare.endswith(("?", "？", ":", "：")):
+        return True
+    return bare.endswith((".", "!", "。", "！")) and (
+        len(bare.split()) >= 8 or (bare[-1] in "。！" and len(bare) >= 14)
+    )
+
+
+def _is_postscript(line: str) -> bool:
+    return folded(line[:12].lstrip(BLANKS)).startswith(phrases.POSTSCRIPTS)
+
+
+def _is_contact(line: str) -> bool:
+    bare = line.strip(BLANKS)
+    if _PHONE.search(bare) or _WEB.search(bare) or ("@" in bare and address_in(bare)):
+        return True
+    label = folded(bare[:24]).replace("：", ":").partition(":")
+    return bool(label[1]) and "".join(label[0].split()).strip(".") in phrases.CONTACT_LABELS
