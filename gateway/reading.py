@@ -6,11 +6,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from gateway.mail.classify import OwnMail
-from gateway.mail.clean import many_lines
-from gateway.mail.html_text import to_text
 from gateway.mail.limits import scan
 from gateway.mail.minimal import read_minimal
 from gateway.mail.parse import Unreadable, read_message
+from gateway.mail.reply import separate
 from gateway.mail.understand import ReadContext, understand
 from gateway.model import Attachment, Envelope, Intake, Mailbox, MailKind, Message, Reading, Source
 from gateway.model.incoming import DeliveryReport
@@ -36,12 +35,12 @@ def read_mail(raw: bytes, limits: ReadLimits, authserv_ids: frozenset[str] = fro
         message = read_message(raw, limits, scanned=True)
     except Unreadable as fault:
         message = read_minimal(raw, limits, str(fault))
-    return _record(message, _understood(message, authserv_ids), limits)
+    return _record(message, _understood(message, authserv_ids))
 
 
 def set_aside(raw: bytes, limits: ReadLimits, why: str) -> Record:
     """The record of a mail that may not be parsed, or that ended the child that tried."""
-    record = _record(read_minimal(raw, limits, why), None, limits)
+    record = _record(read_minimal(raw, limits, why), None)
     return record | {"quarantine": why}
 
 
@@ -53,7 +52,7 @@ def _understood(message: Message, authserv_ids: frozenset[str]) -> Reading:
     return understand(message, intake, ReadContext(Keys(()), "", "", authserv_ids, own, 0))
 
 
-def _record(message: Message, reading: Reading | None, limits: ReadLimits) -> Record:
+def _record(message: Message, reading: Reading | None) -> Record:
     return {
         "message_id": message.message_id or None,
         "in_reply_to": list(message.in_reply_to),
@@ -69,7 +68,7 @@ def _record(message: Message, reading: Reading | None, limits: ReadLimits) -> Re
         "date": message.date.isoformat() if message.date else None,
         **_kind(reading),
         "text": message.text,
-        "html_text": many_lines(to_text(message.html), limits.text) if message.html else None,
+        "html_text": message.html_text if message.html else None,
         **_parts_of_text(message, reading),
         "attachments": [_attachment(part) for part in message.attachments],
         "size": message.size,
@@ -112,11 +111,18 @@ def _bounce(report: DeliveryReport | None) -> Record:
 
 
 def _parts_of_text(message: Message, reading: Reading | None) -> Record:
+    """A mail that was not judged is shown whole."""
+    if reading is None:
+        return {"new_text": message.text, "quoted_text": "", "signature": "", "forwarded": None}
+    parts = separate(message)
+    passed_on = parts.forwarded
     return {
-        "new_text": reading.new_text if reading else message.text,
-        "quoted_text": "",
-        "signature": "",
-        "forwarded": None,
+        "new_text": parts.new_text,
+        "quoted_text": parts.quoted_text,
+        "signature": parts.signature,
+        "forwarded": {"from": passed_on.sender, "date": passed_on.date, "subject": passed_on.subject}
+        if passed_on
+        else None,
     }
 
 
