@@ -10,6 +10,7 @@ from concurrent.futures import Future
 from datetime import datetime
 
 from gateway.edge.smtp_commands import MailConversation
+from gateway.edge.smtp_door import Door
 from gateway.edge.smtp_limits import Connections, Networks, Room
 from gateway.edge.smtp_logins import Logins
 from gateway.edge.smtp_protocol import Reception
@@ -71,8 +72,8 @@ class SmtpListener:
         loop = asyncio.get_running_loop()
         listen = self._reception.listen
 
-        def answer() -> MailConversation:
-            return MailConversation(self._reception, loop)
+        def answer() -> Door:
+            return Door(self._reception, lambda: MailConversation(self._reception, loop))
 
         if self._sock is not None:
             self._server = await loop.create_server(answer, sock=self._sock, backlog=_AT_ONCE)

@@ -23,8 +23,8 @@ from gateway.model import Received, Source
 from gateway.options import Listen
 
 COMMIT_WAIT = 60.0  # seconds until a client hears 421 although the commit may still succeed
-_LINGER = 2.0  # seconds in which a client may read our last reply
-_LINGER_OCTETS = 16 * 1024 * 1024
+LINGER = 2.0  # seconds in which a client may read our last reply
+LINGER_OCTETS = 16 * 1024 * 1024
 _BURST = 32  # commands of one client until others have their turn
 _CHATTER = 100  # commands that lead to no mail, until each counts as an error
 _REPLIES = 8192  # octets of replies collected before they are written
@@ -97,29 +97,20 @@ class Conversation(SMTP):
         self._burst = 0
         self._out = bytearray()
         self._leaving = False
-        self._admitted = False
         self._discarded = -1  # octets thrown away while lingering; below 0: not lingering
 
     # --- the connection ---------------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """By the `Door`, which has taken a place for it; and once more when TLS has begun."""
         if self._original_transport is None:
             self.peer = peer_address(transport.get_extra_info("peername"))
             self.vouched = self.peer in self.reception.trusted
-            self._admitted = not self.reception.closing and self.reception.connections.enter(self.peer)
-            if not self._admitted:
-                self.transport = transport
-                self._leaving = True
-                transport.write(b"421 4.7.0 too many connections, try again later\r\n")  # type: ignore[attr-defined]  # a stream transport
-                return self._linger()
             self.reception.present.add(self)
         self.helo, self.extended, self.login = "", False, None  # also when TLS begins (RFC 3207 §4.2)
         return super().connection_made(transport)
 
     def connection_lost(self, error: Exception | None) -> None:
-        if not self._admitted:
-            self.transport = None
-            return
         if self in self.reception.present:
             self.reception.present.discard(self)
             self.reception.connections.leave(self.peer)
@@ -130,7 +121,7 @@ class Conversation(SMTP):
             super().data_received(data)
             return
         self._discarded += len(data)
-        if self._discarded > _LINGER_OCTETS and self.transport is not None:
+        if self._discarded > LINGER_OCTETS and self.transport is not None:
             self.transport.abort()  # type: ignore[attr-defined]  # a stream transport
 
     def eof_received(self) -> bool | None:
@@ -255,7 +246,7 @@ class Conversation(SMTP):
         transport = self.transport
         assert isinstance(transport, asyncio.Transport)  # noqa: S101  # for the type checker: SMTP is a stream
         self._discarded = 0
-        self.loop.call_later(_LINGER, transport.abort)
+        self.loop.call_later(LINGER, transport.abort)
         if not transport.can_write_eof():
             transport.close()
             return

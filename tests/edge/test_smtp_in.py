@@ -21,7 +21,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.edge import smtp_commands
+from gateway.edge import smtp_commands, smtp_in
 from gateway.edge.smtp_address import Refusal, is_null_sender, read_path
 from gateway.edge.smtp_data import DataReader
 from gateway.edge.smtp_limits import LOGIN_FAILURES, LoginFailures, peer_address, peer_key
@@ -173,6 +173,27 @@ def test_connection_limits(options: dict[str, Any], codes: list[str], stage: Sta
         assert got == ["220"] * 2, "places are given back"
         for client in again:
             client.close()
+
+
+def test_who_is_turned_away_costs_no_conversation_and_reads_why(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[object] = []
+    begin = smtp_in.MailConversation
+    monkeypatch.setattr(smtp_in, "MailConversation", lambda *given: begun.append(given) or begin(*given))
+    with stage.listener(Desk(), max_connections=1) as listener:
+        first, _ = greetings(listener.port, 1)
+        for rest in (b"", TALK, b"x" * 1_000_000):
+            client = Client(listener.port)
+            client.send(rest)
+            assert client.reply() == ("421", "4.7.0 too many connections, try again later")
+            client.expect_end()
+            client.close()
+        endless = Client(listener.port)
+        with pytest.raises(ConnectionError):
+            while True:
+                endless.send(b"x" * 1_000_000)
+        endless.close()
+        first[0].close()
+    assert len(begun) == 1
 
 
 def _reset(client: Client) -> None:
