@@ -1,5 +1,5 @@
-"""Two real daemons on one PostgreSQL database whose server crashes under load again and again; and what must hold in
-the end. `test_postgres.py` runs a short one, `tests/torture/torture_postgres.py` a long one.
+"""Two real daemons on one PostgreSQL database whose server crashes under load again and again, or dies and has its
+standby take over; and what must hold in the end. `test_postgres.py` runs a short one, `make torture` long ones.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from tests.faults.load import Load, customer, is_acknowledgement
 from tests.faults.running import AGENT, Gateway, desk_in, eventually, id_of, places
 from tests.servers.faulty_relay import FaultyRelay
 from tests.servers.postgres import Postgres
+from tests.servers.replicated import Replicated
 
 _AWAY = "what=StoreUnavailable"
 CAPS = "caps: {tickets_hour: 100000, breaker_hour: 100000}"
@@ -58,7 +59,7 @@ class Pair:
 class CrashLoop:
     """A desk of two machines."""
 
-    def __init__(self, plan: Plan, server: Postgres, folder: Path) -> None:
+    def __init__(self, plan: Plan, server: Postgres | Replicated, folder: Path) -> None:
         self.plan, self._server = plan, server
         self._chance = random.Random(plan.seed)
         self.database = server.create()

@@ -162,18 +162,19 @@ def port() -> int:
     return free_port()
 
 
-def without_state(gateway: Gateway) -> Path:
-    """The machine is lost."""
-    lost = gateway.root / f"lost{gateway.kills}"
+def lose(gateway: Gateway, server: Postgres) -> None:
+    """The machine is lost, and so is the server's database; an empty one of the same name is there."""
     gateway.kill()
-    gateway.state.rename(lost)
-    return lost
+    gateway.state.rename(gateway.root / f"lost{gateway.kills}")
+    if (url := url_of(gateway)).startswith("postgresql"):
+        server.empty(url.rpartition("/")[2])
 
 
-def test_yesterdays_backup_is_restored(tmp_path: Path, port: int) -> None:
+@pytest.mark.parametrize("engine", ["sqlite"])  # on PostgreSQL in tests/torture/torture_backup.py
+def test_yesterdays_backup_is_restored(tmp_path: Path, port: int, engine: str, postgres: Postgres) -> None:
     """Fault 54. The relay is down while the backup is made, so that mail waits; what waited then has gone out by the
     time the machine is lost. One mail is kept and not yet handled."""
-    gateway = desk_in(tmp_path / "desk", relay=port)
+    gateway = desk_in(tmp_path / "desk", relay=port, more=of(postgres) if engine == "postgresql" else "")
     gateway.start()
     try:
         for number in (1, 2, 3):
@@ -194,7 +195,7 @@ def test_yesterdays_backup_is_restored(tmp_path: Path, port: int) -> None:
         given = {ticket["number"] for ticket in tickets(gateway)}
         gateway.stop()
         assert_refused(gateway, path, "not empty")
-        without_state(gateway)
+        lose(gateway, postgres)
         answer = told(gateway, "restore", str(path))
         assert (answer["held"], answer["left_out"], answer["next_ticket"]) == (6, 1000, 1004)
         with RelayAt(port) as relay:
@@ -277,7 +278,10 @@ def _released(gateway: Gateway, relay: RelayAt, out: set[str]) -> None:
 # --- the mailboxes give back what the backup has not ----------------------------------------------------------------
 
 
-def test_mail_that_came_after_the_backup_is_read_again(tmp_path: Path, shared_dovecot: Dovecot, port: int) -> None:
+@pytest.mark.parametrize("engine", ["postgresql"])  # on SQLite in tests/torture/torture_backup.py
+def test_mail_that_came_after_the_backup_is_read_again(
+    tmp_path: Path, shared_dovecot: Dovecot, port: int, engine: str, postgres: Postgres
+) -> None:
     """With Dovecot, and `after: move`: what was read lies in the archive folder. Moved back, as docs/backup.md says,
     the mail of the lost time is work again, and what the backup knows is recognised by its content."""
     user = shared_dovecot.fresh_user()
@@ -285,7 +289,8 @@ def test_mail_that_came_after_the_backup_is_read_again(tmp_path: Path, shared_do
         "name": "box", "host": "localhost", "port": shared_dovecot.imaps_port, "user": user, "password": PASSWORD,
         "ca_file": str(shared_dovecot.ca_file), "address": HELP, "poll": "1s", "after": "move", "archive": "Done",
     }  # fmt: skip
-    gateway = desk_in(tmp_path / "desk", relay=port, more=f"imap: {json.dumps([mailbox])}")
+    more = f"imap: {json.dumps([mailbox])}" + (f"\n{of(postgres)}" if engine == "postgresql" else "")
+    gateway = desk_in(tmp_path / "desk", relay=port, more=more)
     old, new = [letter(f"old{number}") for number in range(3)], [letter(f"new{number}") for number in range(3)]
     shared_dovecot.append(user, letter("first"))
     try:
@@ -300,7 +305,7 @@ def test_mail_that_came_after_the_backup_is_read_again(tmp_path: Path, shared_do
             eventually(lambda: len(tickets(gateway)) == 7)
             gateway.settle()
             before = {message_id: numbers[0] for message_id, numbers in places(tickets(gateway)).items()}
-            without_state(gateway)
+            lose(gateway, postgres)
             out = len(relay.taken)
             with shared_dovecot.client(user) as client:
                 client.select_folder("Done")

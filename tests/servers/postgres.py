@@ -26,6 +26,7 @@ PACKAGES = "postgresql"
 USER, PASSWORD = "desk", "p@ss:/word%"  # what a URL must quote
 ADMIN = "postgres"
 TEMPLATE = "desk_template"
+STANDBY = "standby"  # by which a primary knows it
 
 
 def program(name: str) -> str:
@@ -38,11 +39,13 @@ class Postgres:
     """A running server, as a context manager. Started by root it runs as nobody, else as who started it.
 
     `settings` are written into its configuration. Only initdb is spared its syncs: the server itself syncs.
+    `standby_of`: it follows that server, by streaming replication, until `promote`.
     """
 
-    def __init__(self, **settings: str) -> None:
-        self.port = free_port()
-        self._programs = {name: program(name) for name in ("initdb", "postgres", "pg_ctl")}
+    def __init__(self, *, port: int = 0, standby_of: Postgres | None = None, **settings: str) -> None:
+        self.port = port or free_port()
+        self._primary = standby_of
+        self._programs = {name: program(name) for name in ("initdb", "postgres", "pg_basebackup")}
         self.directory = Path(tempfile.mkdtemp(prefix="gw-pg-"))  # short: the UNIX socket is in it
         self.directory.chmod(0o755)
         self.cluster = self.directory / "cluster"
@@ -63,10 +66,17 @@ class Postgres:
     def _make(self) -> None:
         if os.geteuid() == 0:
             shutil.chown(self.directory, "nobody")
-        words = ["-D", str(self.cluster), "-U", ADMIN, "-A", "trust", "--no-sync", "-E", "UTF8", "--locale=C.UTF-8"]
-        done = subprocess.run(self._command(self._programs["initdb"], *words), capture_output=True, cwd="/")
+        words = ["initdb", "-D", str(self.cluster), "-U", ADMIN, "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8"]
+        if self._primary is not None:
+            where = ["-h", str(self._primary.directory), "-p", str(self._primary.port), "-U", ADMIN]
+            words = ["pg_basebackup", "-D", str(self.cluster), *where, "--checkpoint=fast", "--wal-method=stream"]
+        run = self._command(self._programs[words[0]], *words[1:], "--no-sync")
+        done = subprocess.run(run, capture_output=True, cwd="/")
         if done.returncode:
-            raise RuntimeError(f"initdb: {done.stderr.decode(errors='replace')}")
+            raise RuntimeError(f"{words[0]}: {done.stderr.decode(errors='replace')}")
+        self._configure_anew()
+
+    def _configure_anew(self) -> None:
         settings = {
             "port": str(self.port),
             "listen_addresses": "'127.0.0.1'",
@@ -76,14 +86,41 @@ class Postgres:
             "password_encryption": "'scram-sha-256'",
             "log_min_messages": "warning",
             "recovery_init_sync_method": "syncfs",  # recovery syncs by file system, not by each of thousands of files
+            "synchronous_standby_names": "''",
             **self._settings,
         }
+        if self._primary is not None:
+            (self.cluster / "standby.signal").touch()
+            where = f"host={self._primary.directory} port={self._primary.port} user={ADMIN}"
+            settings["primary_conninfo"] = f"'{where} application_name={STANDBY}'"
+        self._write(settings)
+        # the administrator by the socket; everybody else with a password
+        known = f"local all,replication {ADMIN} trust\nlocal all all scram-sha-256\n"
+        (self.cluster / "pg_hba.conf").write_text(f"{known}host all all 127.0.0.1/32 scram-sha-256\n")
+
+    def _write(self, settings: dict[str, str]) -> None:
         with (self.cluster / "postgresql.conf").open("a") as file:
             file.writelines(f"{name} = {value}\n" for name, value in settings.items())
-        # the administrator by the socket; everybody else with a password
-        (self.cluster / "pg_hba.conf").write_text(
-            f"local all {ADMIN} trust\nlocal all all scram-sha-256\nhost all all 127.0.0.1/32 scram-sha-256\n"
-        )
+
+    def configure(self, **settings: str) -> None:
+        """New settings for a server that runs."""
+        self._write(settings)
+        with self.admin() as connection:
+            connection.execute("SELECT pg_reload_conf()")
+
+    def wait_for_standby(self) -> None:
+        """No COMMIT is answered from now on before the standby has it on disk, once this returns."""
+        self.configure(synchronous_standby_names=f"'{STANDBY}'")
+        end = time.monotonic() + 60
+        while self.rows("postgres", "SELECT sync_state FROM pg_stat_replication") != [("sync",)]:
+            assert time.monotonic() < end, f"the standby does not follow\n{self.log()}"
+            time.sleep(0.02)
+
+    def promote(self) -> None:
+        """The standby takes writes when this returns."""
+        with self.admin() as connection:
+            connection.execute("SELECT pg_promote(true, 60)")
+        self._primary = None
 
     def start(self) -> None:
         """Starts, and waits until it takes connections. What was committed before is still there."""
@@ -150,8 +187,9 @@ class Postgres:
         try:
             self._make()
             self.start()
-            with self.admin() as connection:
-                connection.execute(f"CREATE ROLE {USER} LOGIN PASSWORD '{PASSWORD}'")
+            if self._primary is None:
+                with self.admin() as connection:
+                    connection.execute(f"CREATE ROLE {USER} LOGIN PASSWORD '{PASSWORD}'")
         except BaseException:
             self.__exit__(None, None, None)
             raise
@@ -232,6 +270,12 @@ class Postgres:
         """Ends every connection to a database and drops it."""
         with self.admin() as connection:
             connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+    def empty(self, name: str) -> None:
+        """As `drop`, and makes it anew with nothing in it."""
+        self.drop(name)
+        with self.admin() as connection:
+            connection.execute(f"CREATE DATABASE {name} OWNER {USER} TEMPLATE template0")
 
     def rows(self, database: str, query: str, *values: object) -> list[tuple[Any, ...]]:
         """Asked by the administrator."""

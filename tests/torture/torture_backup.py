@@ -1,4 +1,5 @@
-"""Backup and restore of 100,000 tickets: how long, how large, how much memory; the figures are printed.
+"""Backup and restore of 100,000 tickets: how long, how large, how much memory; the figures are printed. And yesterday's
+backup on the engine on which `make test` leaves it out.
 
 .venv/bin/python -m pytest -s -o python_files='torture_*.py' --timeout 3600 tests/torture/torture_backup.py
 """
@@ -23,7 +24,11 @@ from gateway.build import shipped
 from gateway.store.refill import Refill, tables
 from gateway.store.schema import to_micros
 from gateway.store.store import migrate, open_store
+from tests.faults import test_backup
 from tests.faults.running import ROOT, Gateway, desk_in
+from tests.servers.dovecot import Dovecot
+from tests.servers.ports import free_port
+from tests.servers.postgres import Postgres
 
 TICKETS = int(os.environ.get("GATEWAY_TORTURE_TICKETS", "100000"))
 STEP = 1000
@@ -151,6 +156,14 @@ def timed(gateway: Gateway, *words: str) -> tuple[float, float]:
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
     assert peak >= before
     return time.monotonic() - began, peak / 1024
+
+
+def test_yesterday_on_the_other_engine(tmp_path: Path, postgres: Postgres, shared_dovecot: Dovecot) -> None:
+    """What `make test` does on one of the engines."""
+    test_backup.test_yesterdays_backup_is_restored(tmp_path / "one", free_port(), "postgresql", postgres)
+    test_backup.test_mail_that_came_after_the_backup_is_read_again(
+        tmp_path / "two", shared_dovecot, free_port(), "sqlite", postgres
+    )
 
 
 def test_a_hundred_thousand_tickets(tmp_path: Path) -> None:
