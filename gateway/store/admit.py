@@ -13,19 +13,16 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from gateway.model import (
-    AddParticipants,
-    BreachTarget,
+    BounceSeen,
     Commit,
-    Entry,
-    MeetTarget,
+    Contact,
+    Event,
     Merge,
     NewTicket,
     Outcome,
     Release,
-    SetTarget,
+    Stage,
     Stale,
-    SurveyAnswer,
-    ThreadKeys,
     TicketChange,
 )
 from gateway.store import schema
@@ -35,7 +32,6 @@ from gateway.store.raw import Lookup
 from gateway.store.sets import holder_of
 
 _DAY = timedelta(days=1)
-_ON_TICKET = (Entry, ThreadKeys, AddParticipants, SetTarget, MeetTarget, BreachTarget, SurveyAnswer)
 
 _t = schema.ticket.c
 _i = schema.intake.c
@@ -64,29 +60,49 @@ class Sighting:
     at: datetime
 
 
-def touched(commit: Commit) -> set[int]:
-    """The tickets this commit changes, its own new ones apart."""
-    numbers: set[int] = set()
+@dataclass(slots=True)
+class Scope:
+    """What one commit is about, worked out once."""
+
+    commit: Commit
+    opened: set[int] = field(default_factory=set)  # its new tickets
+    touched: set[int] = field(default_factory=set)  # tickets that it changes, its own new ones apart
+    named: set[int] = field(default_factory=set)  # tickets that mails and events speak of without changing them
+    merges: list[Merge] = field(default_factory=list)
+    releases: list[int] = field(default_factory=list)  # staged mail that it lets go
+    expected: list[tuple[int, int]] = field(default_factory=list)  # (ticket, version) that the decision was made on
+    sighted: list[str] = field(default_factory=list)  # the doors at which it is the first outcome of its digest
+
+
+def scope_of(commit: Commit) -> Scope:
+    scope = Scope(commit, named={mail.ticket for mail in commit.mails})
+    expected: list[tuple[int, int]] = []
     for change in commit.decision.changes:
-        if isinstance(change, Merge):
-            numbers |= {change.loser, change.winner}
-        elif isinstance(change, TicketChange):
-            numbers.add(change.number)
-        elif isinstance(change, _ON_TICKET):
-            numbers.add(change.ticket)
-    return numbers - opened(commit) - {0}  # 0: a mail of the gateway itself, on no ticket
-
-
-def opened(commit: Commit) -> set[int]:
-    """The numbers of its new tickets."""
-    return {change.number for change in commit.decision.changes if isinstance(change, NewTicket)}
-
-
-def sighted(commit: Commit) -> list[str]:
-    """The doors at which this commit is the first outcome of its digest."""
-    if not commit.digest or commit.intake_id is None:
-        return []
-    return [verdict.door for verdict in commit.decision.verdicts if verdict.outcome is not Outcome.DUPLICATE]
+        match change:
+            case NewTicket():
+                scope.opened.add(change.number)
+            case TicketChange():
+                scope.touched.add(change.number)
+                if change.expected is not None:
+                    expected.append((change.number, change.expected))
+            case Merge():
+                scope.merges.append(change)
+                scope.touched |= {change.loser, change.winner}
+                expected += [(change.loser, change.loser_version), (change.winner, change.winner_version)]
+            case Release():
+                scope.releases.append(change.intake_id)
+            case Event() | Stage():
+                scope.named.add(change.ticket)
+            case BounceSeen() | Contact():
+                pass
+            case _:
+                scope.touched.add(change.ticket)
+    scope.touched -= scope.opened | {0}  # 0: a mail of the gateway itself, on no ticket
+    scope.expected = [(number, version) for number, version in expected if number not in scope.opened]
+    if commit.digest and commit.intake_id is not None:
+        verdicts = commit.decision.verdicts
+        scope.sighted = [verdict.door for verdict in verdicts if verdict.outcome is not Outcome.DUPLICATE]
+    return scope
 
 
 @dataclass
@@ -100,14 +116,14 @@ class View:
     elsewhere: set[int] = field(default_factory=set)  # intake rows that another daemon works on
     unreleased: set[int] = field(default_factory=set)
 
-    def admit(self, commit: Commit) -> None:
+    def admit(self, scope: Scope) -> None:
         """Raises Stale (or Settled, StoreRefused) and changes nothing, or takes the commit into account."""
-        self._check_intake(commit)
-        self._check_numbers(commit)
-        self._check_tickets(commit)
-        self._check_seen(commit)
-        self._check_releases(commit)
-        self._take(commit)
+        self._check_intake(scope.commit)
+        self._check_numbers(scope)
+        self._check_tickets(scope)
+        self._check_seen(scope)
+        self._check_releases(scope)
+        self._take(scope)
 
     def _check_intake(self, commit: Commit) -> None:
         if commit.intake_id is None:
@@ -120,30 +136,31 @@ class View:
         if commit.intake_id in self.elsewhere:
             raise Settled(f"intake row {commit.intake_id} is another daemon's by now")
 
-    def _check_numbers(self, commit: Commit) -> None:
-        numbers = opened(commit)
-        if not numbers and not commit.took_number:
+    def _check_numbers(self, scope: Scope) -> None:
+        numbers, took = scope.opened, scope.commit.took_number
+        if not numbers and not took:
             return
         base = min(numbers, default=self.next_number)
         if base != self.next_number:
             raise Stale(f"the next ticket number is {self.next_number}, not {base}")
-        if numbers and max(numbers) >= base + commit.took_number:
-            raise StoreRefused(f"{max(numbers)} is beyond the {commit.took_number} ticket numbers taken")
+        if numbers and max(numbers) >= base + took:
+            raise StoreRefused(f"{max(numbers)} is beyond the {took} ticket numbers taken")
 
-    def _check_tickets(self, commit: Commit) -> None:
-        for number in touched(commit):
+    def _check_tickets(self, scope: Scope) -> None:
+        for number in scope.touched:
             mark = self.tickets.get(number)
             if mark is None:
                 raise StoreRefused(f"there is no ticket {number}")
             if mark.merged_into is not None:
                 raise Stale(f"ticket {number} has been merged into {mark.merged_into}")
-        for number, version in expectations(commit):
+        for number, version in scope.expected:
             mark = self.tickets.get(number)
             if mark is not None and mark.version != version:
                 raise Stale(f"ticket {number} is at version {mark.version}, not {version}")
 
-    def _check_seen(self, commit: Commit) -> None:
-        for door in sighted(commit):
+    def _check_seen(self, scope: Scope) -> None:
+        commit = scope.commit
+        for door in scope.sighted:
             known = self.seen.get((commit.digest, door))
             if known is None or known.intake_id == commit.intake_id:
                 continue
@@ -151,24 +168,24 @@ class View:
             if not (commit.strict_repeat and apart):
                 raise Stale(f"this message has had its outcome at {door or 'the general address'}")
 
-    def _check_releases(self, commit: Commit) -> None:
-        for change in commit.decision.changes:
-            if isinstance(change, Release) and change.intake_id not in self.unreleased:
-                raise Stale(f"staged mail {change.intake_id} has been released before")
+    def _check_releases(self, scope: Scope) -> None:
+        for intake_id in scope.releases:
+            if intake_id not in self.unreleased:
+                raise Stale(f"staged mail {intake_id} has been released before")
 
-    def _take(self, commit: Commit) -> None:
-        for number in touched(commit):
+    def _take(self, scope: Scope) -> None:
+        commit = scope.commit
+        for number in scope.touched:
             self.tickets[number].version += 1
-        for number in opened(commit):
+        for number in scope.opened:
             self.tickets[number] = Mark(1, None)
         self.next_number += commit.took_number
-        for change in commit.decision.changes:
-            if isinstance(change, Merge):
-                self._merge(change)
-            elif isinstance(change, Release):
-                self.unreleased.discard(change.intake_id)
-                self.states[change.intake_id] = "waiting"
-        for door in sighted(commit):
+        for merge in scope.merges:
+            self._merge(merge)
+        for intake_id in scope.releases:
+            self.unreleased.discard(intake_id)
+            self.states[intake_id] = "waiting"
+        for door in scope.sighted:
             self.seen[commit.digest, door] = Sighting(commit.intake_id or 0, commit.source, commit.at)
         if commit.intake_id is not None:
             self.states[commit.intake_id] = "done"
@@ -186,27 +203,15 @@ class View:
         return number if mark is None or mark.merged_into is None else mark.merged_into
 
 
-def expectations(commit: Commit) -> list[tuple[int, int]]:
-    """(ticket, version) pairs that the decision was made on."""
-    pairs: list[tuple[int, int]] = []
-    new = opened(commit)
-    for change in commit.decision.changes:
-        if isinstance(change, TicketChange) and change.expected is not None:
-            pairs.append((change.number, change.expected))
-        elif isinstance(change, Merge):
-            pairs += [(change.loser, change.loser_version), (change.winner, change.winner_version)]
-    return [(number, version) for number, version in pairs if number not in new]
-
-
-def view_of(connection: Connection, commits: Sequence[Commit]) -> View:
-    """Reads what the checks of this group need: five statements whatever its size."""
-    numbers = {number for commit in commits for number in touched(commit) | named(commit)}
-    releases = {c.intake_id for commit in commits for c in commit.decision.changes if isinstance(c, Release)}
-    intakes = {commit.intake_id for commit in commits if commit.intake_id is not None} | releases
+def view_of(connection: Connection, scopes: Sequence[Scope]) -> View:
+    """Reads what the checks of this group need: at most five statements, whatever its size."""
+    numbers = {number for scope in scopes for number in (scope.touched | scope.named) - scope.opened - {0}}
+    releases = {intake_id for scope in scopes for intake_id in scope.releases}
+    intakes = {scope.commit.intake_id for scope in scopes if scope.commit.intake_id is not None} | releases
     view = View(int(next_number.scalar(connection)))
     for row in _VERSIONS.rows(connection, numbers):
         view.tickets[row.number] = Mark(row.version, row.merged_into)
-    for row in _SEEN.rows(connection, {commit.digest for commit in commits} - {""}):
+    for row in _SEEN.rows(connection, {scope.commit.digest for scope in scopes} - {""}):
         view.seen[row.digest, row.door] = Sighting(row.intake_id, row.source, row.at)
     states = _STATES.rows(connection, intakes)
     view.states = {row.id: row.state for row in states}
@@ -214,8 +219,3 @@ def view_of(connection: Connection, commits: Sequence[Commit]) -> View:
     view.elsewhere = {row.id for row in states if me is not None and row.holder not in (None, me)}
     view.unreleased = {row.intake_id for row in _UNRELEASED.rows(connection, releases)}
     return view
-
-
-def named(commit: Commit) -> set[int]:
-    """Tickets that mails and events speak of without changing them."""
-    return {mail.ticket for mail in commit.mails} | {getattr(change, "ticket", 0) for change in commit.decision.changes}

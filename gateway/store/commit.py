@@ -35,7 +35,7 @@ from gateway.model import (
     address_key,
 )
 from gateway.store import schema
-from gateway.store.admit import View, opened, sighted, touched, view_of
+from gateway.store.admit import Scope, View, scope_of, view_of
 from gateway.store.blobs import Packed, put
 from gateway.store.errors import StoreRefused
 from gateway.store.facts import base_key
@@ -59,17 +59,18 @@ class Ready:
 
 def write_commits(connection: Connection, jobs: Sequence[Ready]) -> list[tuple[OutboxRef, ...] | Stale | StoreRefused]:
     """The rows of outgoing mail that each decision added, or why it was not written at all."""
-    view = view_of(connection, [job.commit for job in jobs])
+    scopes = [scope_of(job.commit) for job in jobs]
+    view = view_of(connection, scopes)
     plan = _Plan(connection, view)
     outcomes: list[Stale | StoreRefused | None] = []
-    for place, job in enumerate(jobs):
+    for place, (job, scope) in enumerate(zip(jobs, scopes, strict=True)):
         try:
             values = _checked(job.commit)
-            view.admit(job.commit)
+            view.admit(scope)
         except (Stale, StoreRefused) as error:
             outcomes.append(error)
             continue
-        plan.add(place, job, values)
+        plan.add(place, job, scope, values)
         outcomes.append(None)
     refs = plan.finish()
     return [outcome or tuple(refs.get(place, ())) for place, outcome in enumerate(outcomes)]
@@ -108,16 +109,16 @@ class _Plan:
         self._first_number = view.next_number
         self._refs: dict[int, list[OutboxRef]] = {}
 
-    def add(self, place: int, job: Ready, values: Mapping[int, Mapping[str, Any]]) -> None:
+    def add(self, place: int, job: Ready, scope: Scope, values: Mapping[int, Mapping[str, Any]]) -> None:
         commit = job.commit
         for change in commit.decision.changes:
             if isinstance(change, NewTicket):
                 self._rows.new_ticket(change.number, _ticket_row(change, commit))
         for number, columns in values.items():
-            merged = number not in opened(commit) and self._view.head(number) != number
+            merged = number not in scope.opened and self._view.head(number) != number
             kept = {k: v for k, v in columns.items() if not (merged and k in ("status", "closed_at"))}
             self._rows.set_ticket(number, kept)
-        for number in touched(commit):
+        for number in scope.touched:
             self._rows.set_ticket(number, {"version": self._view.tickets[number].version})
         for change in commit.decision.changes:
             if isinstance(change, Merge):
@@ -125,7 +126,7 @@ class _Plan:
                 move(self._connection, change.loser, self._view.head(change.winner))
             else:
                 self._change(commit, change)
-        self._outcome(commit)
+        self._outcome(scope)
         for mail, body in zip(commit.mails, job.bodies, strict=True):
             self._mails.add(place, mail, self._view.head(mail.ticket), body, commit.at)
 
@@ -154,7 +155,7 @@ class _Plan:
                     self._rows.add(schema.thread_id, message_id=known.message_id, ticket=ticket, own=known.own)
                 for link in change.links:
                     self._rows.add(schema.thread_link, ref=link.ref, ticket=ticket, author=link.author)
-                self._rows.rethread(ticket)
+                self._rows.rethread(ticket, anew=bool(change.links))
             case AddParticipants() if ticket:
                 for person in change.participants:
                     self._rows.person(ticket, person)
@@ -186,8 +187,9 @@ class _Plan:
             case Contact():
                 self._rows.contact_row(address_key(change.address), change.name, change.language)
 
-    def _outcome(self, commit: Commit) -> None:
+    def _outcome(self, scope: Scope) -> None:
         """The decision on record with its reasons (law 8), the digest as seen, and the intake row as done."""
+        commit = scope.commit
         shared = {
             "intake_id": commit.intake_id,
             "rules": list(commit.decision.rules),
@@ -206,10 +208,10 @@ class _Plan:
             )
         if commit.intake_id is None:
             if not commit.decision.verdicts:
-                for number in sorted(touched(commit) | {mail.ticket for mail in commit.mails if mail.ticket}):
+                for number in sorted(scope.touched | {mail.ticket for mail in commit.mails if mail.ticket}):
                     self._rows.add(schema.decision, door="", outcome="tick", ticket=number, reasons=[], **shared)
             return
-        for door in sighted(commit):
+        for door in scope.sighted:
             self._rows.sight(commit.digest, door, commit.intake_id, commit.source, commit.at)
         aside = any(verdict.outcome is Outcome.QUARANTINED for verdict in commit.decision.verdicts)
         reason = next((why for verdict in commit.decision.verdicts for why in verdict.reasons), "")

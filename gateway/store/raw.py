@@ -16,6 +16,8 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine import Connection, Dialect
 
+from gateway.store import schema
+
 Key = TypeVar("Key")
 Convert = Callable[[Any], Any]
 
@@ -79,6 +81,28 @@ def _named(connection: Connection, sql: str, error: Any) -> BaseException:
 # --- parameters and rows ----------------------------------------------------------------------------------------------
 
 
+def _to_driver(kind: Any, dialect: Dialect) -> Convert | None:
+    """What makes of a value what the driver takes; None: it takes it as it is."""
+    if isinstance(kind, schema.Instant):
+        return schema.micros_or_none
+    if isinstance(kind, schema.JsonText):
+        return schema.json_text
+    if dialect.name == "sqlite" and isinstance(kind, sa.Boolean | sa.LargeBinary):
+        return None
+    found: Convert | None = kind.dialect_impl(dialect).bind_processor(dialect)
+    return found
+
+
+def _from_driver(kind: Any, dialect: Dialect) -> Convert | None:
+    """The other way."""
+    if isinstance(kind, schema.Instant):
+        return schema.instant_or_none
+    if dialect.name == "sqlite" and isinstance(kind, sa.LargeBinary):
+        return None
+    found: Convert | None = kind.dialect_impl(dialect).result_processor(dialect, None)
+    return found
+
+
 class Prepared:
     """A compiled statement: its text, and how the values of its parameters are made.
 
@@ -96,7 +120,7 @@ class Prepared:
         names = set(given)
         for name in compiled.params if self.named else compiled.positiontup:
             bind = compiled.binds.get(name)
-            process = bind.type.dialect_impl(dialect).bind_processor(dialect) if bind is not None else None
+            process = _to_driver(bind.type, dialect) if bind is not None else None
             self.columns.append((name, process))
             if name not in names:
                 value = compiled.params[name]
@@ -117,7 +141,7 @@ def _rows_of(query: sa.Select[Any], dialect: Dialect) -> Callable[[list[Any]], l
     columns = list(query.selected_columns)
     names: Any = namedtuple("Row", [str(column.key) for column in columns])  # type: ignore[misc]  # known when it runs
     make = names._make
-    processes = [column.type.dialect_impl(dialect).result_processor(dialect, None) for column in columns]
+    processes = [_from_driver(column.type, dialect) for column in columns]
     converted = [(place, process) for place, process in enumerate(processes) if process is not None]
     if not converted:
         return lambda lines: list(map(make, lines))

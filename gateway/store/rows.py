@@ -77,9 +77,11 @@ class Rows:
             at=commit.at,
         )
 
-    def rethread(self, ticket: int) -> None:
-        """The ticket got ids or references: those that are now inside are to go."""
-        self._rethread.add(ticket)
+    def rethread(self, ticket: int, *, anew: bool) -> None:
+        """The ticket got ids or, `anew`, references: those that are now inside are to go. One that is being opened has
+        none but these."""
+        if anew or ticket not in self._tickets:
+            self._rethread.add(ticket)
 
     def person(self, ticket: int, person: Participant) -> None:
         self._people.append(

@@ -32,6 +32,20 @@ def from_micros(micros: int) -> datetime:
     return _EPOCH + timedelta(microseconds=micros)
 
 
+def micros_or_none(instant: datetime | None) -> int | None:
+    """What is kept of an instant."""
+    return None if instant is None else to_micros(instant)
+
+
+def instant_or_none(micros: int | None) -> datetime | None:
+    return None if micros is None else from_micros(micros)
+
+
+def json_text(value: Any) -> str:
+    """What is kept of a value."""
+    return _EMPTY[type(value)] if not value and type(value) in _EMPTY else _to_json(value)
+
+
 class Instant(sa.types.TypeDecorator[datetime]):
     """An aware datetime, kept as integer microseconds in UTC."""
 
@@ -39,10 +53,10 @@ class Instant(sa.types.TypeDecorator[datetime]):
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:  # noqa: ARG002 - SQLAlchemy
-        return None if value is None else to_micros(value)
+        return micros_or_none(value)
 
     def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - SQLAlchemy
-        return None if value is None else from_micros(value)
+        return instant_or_none(value)
 
 
 class JsonText(sa.types.TypeDecorator[Any]):
@@ -52,7 +66,7 @@ class JsonText(sa.types.TypeDecorator[Any]):
     cache_ok = True
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> str:  # noqa: ARG002 - SQLAlchemy
-        return _EMPTY[type(value)] if not value and type(value) in _EMPTY else _to_json(value)
+        return json_text(value)
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Any:  # noqa: ARG002 - SQLAlchemy
         return None if value is None else json.loads(value)

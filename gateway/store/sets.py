@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
+from operator import itemgetter
 from typing import Any
 
 import sqlalchemy as sa
@@ -110,6 +111,10 @@ class _Many(Prepared):
         compiled = statement.compile(dialect=dialect, column_keys=list(names), for_executemany=True)
         super().__init__(compiled, names)
         self.at_once = at_once(compiled, dialect) if dialect.name == "postgresql" else None
+        given = [(name, process) for name, process in self.columns if name not in self.constants]
+        self._process = [(place, process) for place, (_, process) in enumerate(given) if process is not None]
+        names = [name for name, _ in given]
+        self._of_row: Callable[[Any], Any] = itemgetter(*names) if len(names) > 1 else lambda row: (row[names[0]],)
 
     def lines(self, rows: Sequence[Mapping[str, Any]]) -> list[Any]:
         """One tuple for each row, or a dictionary where the driver knows parameters by name."""
@@ -123,15 +128,14 @@ class _Many(Prepared):
         """The values of each parameter; of those that are the same for all rows, the value."""
         single = self.at_once.single if self.at_once is not None else ()
         named = zip(self.columns, self._values(rows), strict=True)
-        return {name: values[0] if name in single else values for (name, _), values in named}
+        return {name: values[0] if name in single else list(values) for (name, _), values in named}
 
-    def _values(self, rows: Sequence[Mapping[str, Any]]) -> list[list[Any]]:
-        columns = []
-        for name, process in self.columns:
-            if name in self.constants:
-                columns.append([self.constants[name]] * len(rows))
-            elif process is None:
-                columns.append([row[name] for row in rows])
-            else:
-                columns.append([process(row[name]) for row in rows])
-        return columns
+    def _values(self, rows: Sequence[Mapping[str, Any]]) -> list[Sequence[Any]]:
+        """Those of each parameter, in the order of the text."""
+        columns: list[Sequence[Any]] = list(zip(*map(self._of_row, rows), strict=True))
+        for place, process in self._process:
+            columns[place] = list(map(process, columns[place]))
+        if not self.constants:
+            return columns
+        given, constants = iter(columns), self.constants
+        return [[constants[name]] * len(rows) if name in constants else next(given) for name, _ in self.columns]
