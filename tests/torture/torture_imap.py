@@ -18,6 +18,9 @@ from tests.edge.test_imap_wire import cut_at
 from tests.faults.backlog import count, fill, first_import, oldest_first
 from tests.faults.running import Gateway, desk_in, eventually, letter
 from tests.servers.dovecot import Dovecot
+from tests.servers.postgres import Postgres
+from tests.store.desk import databases
+from tests.store.test_ledger_plans import goes_along_its_key
 from tests.torture.progress import Progress
 
 MANY, DISTINCT = 100_000, 1000
@@ -111,3 +114,10 @@ def test_mail_comes_while_both_ends_are_killed(
 def quiet(gateway: Gateway) -> int:
     """Mails that were there at the first contact: nobody acknowledges them."""
     return count(gateway, "SELECT count(*) FROM intake WHERE quiet")
+
+
+def test_a_ledger_of_a_million(tmp_path: Path, postgres: Postgres, request: pytest.FixtureRequest) -> None:
+    """On both engines each statement about it goes along its key."""
+    goes_along_its_key(tmp_path / "sqlite", "sqlite", request, 1_000_000)
+    with databases(postgres):
+        goes_along_its_key(tmp_path / "postgresql", "postgresql", request, 1_000_000)
