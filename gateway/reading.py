@@ -9,6 +9,7 @@ from gateway.mail.classify import OwnMail
 from gateway.mail.limits import scan
 from gateway.mail.minimal import read_minimal
 from gateway.mail.parse import Unreadable, read_message
+from gateway.mail.protection import protection
 from gateway.mail.reply import separate
 from gateway.mail.understand import ReadContext, understand
 from gateway.model import Attachment, Envelope, Intake, Mailbox, MailKind, Message, Reading, Source
@@ -71,6 +72,7 @@ def _record(message: Message, reading: Reading | None) -> Record:
         "html_text": message.html_text if message.html else None,
         **_parts_of_text(message, reading),
         "attachments": [_attachment(part) for part in message.attachments],
+        "protection": protection(message.text, message.attachments) or None,
         "size": message.size,
         "defects": list(message.defects),
         "quarantine": None,

@@ -235,7 +235,17 @@ _TABLES = {
     "bounce": frozenset({"recipients", "status", "permanent", "our_message_id"}),
     "forwarded": frozenset({"from", "date", "subject"}),
 }
-_SCALARS = ("message_id", "thread_index", "author", "subject", "language", "kind", "may_answer", "is_work")
+_SCALARS = (
+    "message_id",
+    "thread_index",
+    "author",
+    "subject",
+    "language",
+    "kind",
+    "protection",
+    "may_answer",
+    "is_work",
+)
 _QUESTIONS: dict[str, Callable[[str, Record, Any], Answer]] = {
     **dict.fromkeys(_SCALARS, _scalar),
     **dict.fromkeys(("in_reply_to", "references", "defects"), _list),

@@ -96,7 +96,7 @@ def bag(tmp_path: Path) -> list[Place]:
 @pytest.mark.parametrize(
     ("limits", "reason"),
     [
-        (replace(LIMITS, child_memory=130 * MIB), "memory|killed|ended"),
+        (replace(LIMITS, child_memory=110 * MIB), "memory|killed|ended"),
         (replace(LIMITS, child_wall=0.05), "too long"),
         (replace(LIMITS, message=MIB), "larger than 1048576 octets"),
     ],

@@ -123,7 +123,9 @@ def parse_mailboxes(value: str, limit: int = 500) -> tuple[Mailbox, ...]:
 
 
 def _mailbox(address: str, name: str) -> tuple[Mailbox, ...]:
-    address = address.strip()
+    address = address.strip().lstrip("<")
+    if len(address) > 2 and address[0] == address[-1] == "'":
+        address = address[1:-1]
     if address[:7].lower() == "mailto:":
         address = address[7:]
     if address.startswith("@") and ":" in address:  # obsolete source route, RFC 5322 §4.4
@@ -131,7 +133,7 @@ def _mailbox(address: str, name: str) -> tuple[Mailbox, ...]:
     address = one_line(address, 320).rstrip(".")
     if not _SHOWN.fullmatch(address):
         return ()
-    name = one_line(decode_words(name), 255).strip("\"' ")
+    name = one_line(decode_words(name), 255).strip("\"'<> ")
     return (Mailbox(address, "" if name == address else name),)
 
 

@@ -16,7 +16,7 @@ from gateway.mail.header_read import Part, part_type
 from gateway.mail.html_text import read_html
 from gateway.mail.labels import label
 from gateway.mail.params import parse_params
-from gateway.mail.transfer import decode_regular, decode_transfer
+from gateway.mail.transfer import decode_regular, decode_transfer, split_base64
 from gateway.model import Attachment, Encoded, Region
 from gateway.options import ReadLimits
 
@@ -88,7 +88,7 @@ def _leaf(part: Part, path: str, media: str, parent: str, group: str, attached: 
     _, params = parse_params(part.field("content-type"))
     disposition, extra = parse_params(part.field("content-disposition"))
     encoding = part.field("content-transfer-encoding").decode("ascii", "replace")
-    content, encoded = _decoded(part, encoding)
+    content, encoded = _decoded(part, media, encoding)
     return Leaf(
         path=path,
         type=media,
@@ -105,10 +105,13 @@ def _leaf(part: Part, path: str, media: str, parent: str, group: str, attached: 
     )
 
 
-def _decoded(part: Part, encoding: str) -> tuple[bytes, Encoded | None]:
+def _decoded(part: Part, media: str, encoding: str) -> tuple[bytes, Encoded | None]:
     stored, place = part.stored(), part.place()
     if place is not None and encoding.strip().lower() == "base64" and (regular := decode_regular(stored)) is not None:
         return regular[0], Encoded(regular[1], place[0])
+    if media.startswith("text/") and encoding.strip().lower() == "base64":
+        encoded, behind = split_base64(stored)
+        return decode_transfer(encoded, encoding) + (b"\r\n" + behind if behind else b""), None
     return decode_transfer(stored, encoding), None
 
 

@@ -10,11 +10,9 @@ import re
 import unicodedata
 from functools import lru_cache
 
-import chardet
-
+from gateway.mail.charset_guess import guess_charset
 from gateway.mail.clean import few_marks
-
-_SAMPLE = 4096  # octets that the guess looks at
+from gateway.mail.old_charsets import OWN, iso_2022_jp
 
 # Label → codecs to try, widest superset first: mailers label GBK text gb2312, and Windows text iso-8859-1.
 _GB, _BIG5, _KOREAN, _SJIS = ("gb18030",), ("cp950", "big5hkscs"), ("cp949",), ("cp932", "shift_jis_2004")
@@ -41,7 +39,12 @@ _CODECS: dict[str, tuple[str, ...]] = {
     **{f"cp{n}": (f"cp{n}",) for n in (437, 850, 852, 866, 1250, 1251, 1253, 1255, 1256, 1257, 1258)},
     "koi8r": ("koi8-r",),
     "koi8u": ("koi8-u",),
-    "macintosh": ("mac_roman",),
+    **dict.fromkeys(("macintosh", "mac", "macroman"), ("mac_roman",)),
+    "maccyrillic": ("mac_cyrillic",),
+    **{f"ibm{n}": (f"cp{n}",) for n in (437, 850, 852, 866)},
+    **dict.fromkeys(("utf7", "unicode11utf7", "unicode20utf7"), ("utf-7",)),
+    **dict.fromkeys(("viscii", "viscii111"), ("viscii",)),
+    **dict.fromkeys(("tcvn", "tcvn5712", "tcvn57121", "tcvn571211993", "viettcvn", "viettcvn5712"), ("tcvn",)),
 }
 _WIDE = {
     "utf16": ("utf-16", "utf-16-le"),
@@ -52,21 +55,29 @@ _WIDE = {
     "utf32be": ("utf-32-be",),
 }
 _CODECS.update(_WIDE)
-_SEVEN_BIT = frozenset({"iso2022_jp", "iso2022_kr", "hz"})  # escape sequences: valid UTF-8 that says nothing
+_SEVEN_BIT = frozenset({"iso2022_jp", "iso2022_kr", "hz", "utf-7"})  # valid UTF-8 that says nothing
 _CJK = frozenset({"gb18030", "cp950", "big5hkscs", "cp949", "cp932", "euc_jp"})
-_GUESSES = (
-    "utf-8", "gb18030", "big5", "cp949", "euc-kr", "cp932", "shift_jis", "euc-jp", "iso-2022-jp",
-    "windows-1252", "windows-1258", "windows-1251", "koi8-r", "windows-1250", "windows-1253", "windows-1254",
-    "windows-1255", "windows-1256", "cp874", "iso-8859-2", "iso-8859-15",
-)  # fmt: skip
+# what UTF-8 octets look like when they are taken for code page 1252 and encoded again
+_TWICE = re.compile(
+    rb"\xc3[\x82-\xb4](?:\xc2[\x80-\xbf]|\xc5[\x92\x93\xa0\xa1\xb8\xbd\xbe]|\xc6\x92|\xcb[\x86\x9c]|\xe2[\x80\x82\x84])"
+)
 _NOT_LABEL = re.compile(r"[^a-z0-9]+")
 
 
 @lru_cache(maxsize=256)
 def _codecs(declared: str) -> tuple[str, ...]:
-    if not declared or len(declared) > 40 or not declared.isascii():
+    """Unknown labels are read for what they seem to mean: "x-" and "cs" before a name, something behind it."""
+    if not declared or not declared.isascii():
         return ()
-    return _CODECS.get(_NOT_LABEL.sub("", declared.lower()), ())
+    name = _NOT_LABEL.sub("", declared[:60].lower()).removeprefix("charset")
+    for form in (name, name.removeprefix("x"), name.removeprefix("cs")):
+        if form in _CODECS:
+            return _CODECS[form]
+    return next((_CODECS[known] for known in _LONGEST_FIRST if name.startswith(known)), ())
+
+
+# labels that may have something behind them, "utf-8http-equiv"
+_LONGEST_FIRST = sorted((name for name in _CODECS if len(name) >= 4), key=len, reverse=True)
 
 
 def decode(octets: bytes, declared: str) -> tuple[str, int]:
@@ -80,23 +91,55 @@ def decode(octets: bytes, declared: str) -> tuple[str, int]:
         octets = octets[3:]
     codecs = _codecs(declared) if declared else ()
     if codecs and (codecs[0] in _SEVEN_BIT or codecs[0].startswith(("utf-16", "utf-32"))):
-        text = _strict(octets, codecs) or _damaged(octets, codecs[:1])
+        text = _strict(octets, codecs) or _by_escapes(octets) or _damaged(octets, codecs[:1], 10)
         if text is not None:
             return text
+    if b"\x1b" in octets and (text := _by_escapes(octets)) is not None:
+        return text
+    if codecs and codecs[0] in OWN:
+        return OWN[codecs[0]](octets)
     if octets.isascii():
         return octets.decode("ascii"), 0
     return _eight_bit(octets, codecs)
 
 
+def _by_escapes(octets: bytes) -> tuple[str, int] | None:
+    """ISO-2022 under any label or none: its escape sequences mean nothing else."""
+    if b"\x1b$)C" in octets:
+        return _strict(octets, ("iso2022_kr",))
+    if b"\x1b$" not in octets and b"\x1b(I" not in octets:
+        return None
+    text = _strict(octets, ("iso2022_jp", "iso2022_jp_ext"))
+    if text is not None:
+        return text
+    found, lost = iso_2022_jp(octets)
+    return (found, lost) if lost * 10 <= len(found) else None
+
+
 def _eight_bit(octets: bytes, codecs: tuple[str, ...]) -> tuple[str, int]:
     text = _strict(octets, ("utf-8",))
     if text is not None and not (codecs and codecs[0] in _CJK and _only_two_octet_forms(text[0])):
-        return text
-    found = _strict(octets, codecs) or text or _damaged(octets, ("utf-8",)) or _damaged(octets, codecs[:1])
+        return (_once(text[0], len(_TWICE.findall(octets))), 0) if _TWICE.search(octets) else text
+    found = _strict(octets, codecs) or text or _damaged(octets, ("utf-8",), 2) or _damaged(octets, codecs[:1], 10)
     if found is None:
-        guess = _guess(octets)
-        found = _strict(octets, guess) or _damaged(octets, guess[:1])
+        guess = _codecs(guess_charset(octets))
+        found = _strict(octets, guess) or _damaged(octets, guess[:1], 10)
     return found if found is not None else _replaced(octets, "utf-8")
+
+
+def _once(text: str, signs: int) -> str:
+    """`text`, decoded once more if it certainly was encoded twice: all of it comes out, and more than one sign."""
+    octets = bytearray()
+    for sign in text:
+        try:
+            octets += sign.encode("latin-1" if "\x80" <= sign < "\xa0" else "cp1252")
+        except UnicodeEncodeError:
+            return text
+    try:
+        once = octets.decode("utf-8")
+    except UnicodeDecodeError:
+        return text
+    return once if signs > 1 else text
 
 
 def _only_two_octet_forms(text: str) -> bool:
@@ -124,12 +167,12 @@ def _replaced(octets: bytes, codec: str) -> tuple[str, int]:
     return _composed(text, codec), text.count("\ufffd")
 
 
-def _damaged(octets: bytes, codecs: tuple[str, ...]) -> tuple[str, int] | None:
-    """Text in which few octets are wrong: one cut character, a stray octet."""
+def _damaged(octets: bytes, codecs: tuple[str, ...], good_for_one: int) -> tuple[str, int] | None:
+    """Text in which few octets are wrong: one cut character, a stray octet. UTF-8 has hardly any by chance."""
     for codec in codecs:
         text, lost = _replaced(octets, codec)
         good = len(text) - lost if codec in _SEVEN_BIT else sum(1 for char in text[:20_000] if char > "\x7f") - lost
-        if lost * 10 <= good:
+        if lost * good_for_one <= good:
             return text, lost
     return None
 
@@ -137,17 +180,3 @@ def _damaged(octets: bytes, codecs: tuple[str, ...]) -> tuple[str, int] | None:
 def _composed(text: str, codec: str) -> str:
     """Code page 1258 writes Vietnamese with combining tone marks; everything else expects NFC."""
     return unicodedata.normalize("NFC", few_marks(text)) if codec == "cp1258" else text
-
-
-@lru_cache(maxsize=256)
-def _guess_sample(sample: bytes) -> tuple[str, ...]:
-    try:
-        found = chardet.detect(sample, prefer_superset=True, include_encodings=_GUESSES)
-    except Exception:  # noqa: BLE001  the detector is a guess; its failure is "no idea"
-        return ()
-    name, confidence = found["encoding"], found["confidence"]
-    return _codecs(str(name)) if name and confidence and confidence > 0.1 else ()
-
-
-def _guess(octets: bytes) -> tuple[str, ...]:
-    return _guess_sample(octets[:_SAMPLE])

@@ -23,6 +23,9 @@ from gateway.mail.params import media_type
 
 _CHUNK = 1 << 20  # `message_from_bytes` copies the whole at four octets a character: 40 MiB would be 400
 _ID = re.compile(r"<[!-;=?-~]{1,250}>")
+_ISO_DATE = re.compile(r"\d{4}-\d\d-\d\d[ T]\d")
+_ISO_BLANK = re.compile(r"[ \t]+([+-]\d|Z)")
+_NAMED_OFFSET = re.compile(r"(?:GMT|UTC?)\s?([+-]\d\d:?\d\d)\b")
 _NO_FIELD = re.compile(rb"(?m)^(?![!-9;-~]+:|[ \t]|\r?$)")
 _BLANK_LINE = re.compile(rb"\r?\n\r?\n")
 
@@ -183,15 +186,28 @@ def message_ids(value: str) -> tuple[str, ...]:
 
 
 def lenient_date(value: str) -> datetime | None:
-    """A Date that mail-parser refuses (a zone is missing, a comment is odd), in UTC; None if it is none."""
+    """A Date that mail-parser refuses or misreads (no zone, an odd comment, ISO 8601), in UTC; None if it is none."""
+    value = value[:100].strip()
     try:
-        found = parsedate_tz(value[:100])
+        if _ISO_DATE.match(value):
+            return _iso_date(value)
+        found = parsedate_tz(_NAMED_OFFSET.sub(r"\1", value))
         if found is None:
             return None
         year, month, day, hour, minute, second = found[:6]
         return datetime(year, month, day, hour, minute, min(second, 59), tzinfo=UTC) - timedelta(seconds=found[9] or 0)
     except (ValueError, OverflowError, TypeError, IndexError):
         return None
+
+
+def _iso_date(value: str) -> datetime:
+    found = datetime.fromisoformat(_ISO_BLANK.sub(r"\1", value.partition(" (")[0]).strip())
+    return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def is_odd_date(value: str) -> bool:
+    """Whether a date is in a form that mail-parser misreads without a word: "GMT+0700" as GMT."""
+    return _NAMED_OFFSET.search(value[:100]) is not None
 
 
 def part_type(part: Part) -> str:

@@ -9,6 +9,7 @@ import html as entities
 import re
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
 
 from gateway.mail.html_marks import mark_of
 
@@ -53,6 +54,7 @@ _ONE = r"""<[^<>=]*+(?:=[ \t\r\n]*+(?:"[^"]*+"|'[^']*+')?+[^<>=]*+)*+>"""
 _RUN = re.compile(rf"({_ONE}[ \t\r\n]*+(?:{_ONE}[ \t\r\n]*+)*+)")
 _IN_RUN = re.compile(f"({_ONE})")
 _NAME = re.compile(r"</?([a-zA-Z][^\s/>]*)")
+_LONGEST_KEPT = 200  # characters of a tag that is remembered
 _SCHEMES = ("http:", "https:", "mailto:", "ftp:")
 _OTHER = re.compile(r"<[!?/]")  # <!DOCTYPE, <![if, <?xml, </>
 _ATTRIBUTE = re.compile(r"""([^\s=/>"'<]+)(?:\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s>"']+)))?""")
@@ -133,7 +135,7 @@ def tags_of(run: str) -> tuple[Tag, ...]:
     found: list[Tag] = []
     for place, piece in enumerate(_IN_RUN.split(run)):
         if place % 2:
-            found.append(_read(piece))
+            found.append(_known(piece) if len(piece) <= _LONGEST_KEPT else _read(piece))
         elif piece:
             found.append(Tag(Do.TEXT, "", word=piece))
     return tuple(
@@ -168,6 +170,7 @@ def _read(raw: str) -> Tag:
 
 
 _NOTHING = Tag(Do.NOTHING, "")
+_known = lru_cache(maxsize=1024)(_read)
 
 
 def _with_attributes(do: Do, name: str, inner: str) -> Tag:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from unicodedata import normalize
+from urllib.parse import unquote_to_bytes
 
-from gateway.mail.clean import one_line
+from gateway.mail.clean import few_marks, one_line
 
 _MOST = 120
 _FORBIDDEN = re.compile(r'[<>:"|?*\x00-\x1f]+')
+_PERCENT = re.compile("%[89a-fA-F][0-9a-fA-F]")
 _DEVICE = re.compile(r"(?i)(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\.|\Z)")
 _EXTENSIONS = {
     "application/gzip": "gz",
@@ -54,12 +57,24 @@ _EXTENSIONS = {
 }
 
 
+def _plain(given: str) -> str:
+    """Letters put together with their marks, as all but one system write them; "%E6%8A%A5.pdf", which was meant to be
+    RFC 2231, undone where it is UTF-8 beyond ASCII."""
+    if "%" in given and _PERCENT.search(given):
+        try:
+            undone = unquote_to_bytes(given).decode("utf-8")
+        except UnicodeDecodeError:
+            undone = given
+        given = given if undone.isascii() else undone
+    return given if given.isascii() else normalize("NFC", few_marks(given))
+
+
 def label(given: str, path: str, media: str) -> str:
     """A label of 1 to 120 characters: the last step of a path, no control, no bidi mark, no leading dot.
 
     A part without a usable name is called by part number and type, "part-2.1.png". Device names are prefixed.
     """
-    name = one_line(_FORBIDDEN.sub("_", re.split(r"[/\\]", given[:4000])[-1]), 4000).strip(". ")
+    name = one_line(_FORBIDDEN.sub("_", re.split(r"[/\\]", _plain(given[:4000]))[-1]), 4000).strip(". ")
     if not name.strip("_"):
         return f"part-{path}.{_EXTENSIONS.get(media, 'bin')}"
     if _DEVICE.match(name):

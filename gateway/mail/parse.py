@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from gateway.mail.address import parse_author, parse_mailboxes
-from gateway.mail.body import Leaf, leaves, read_body
+from gateway.mail.body import Body, Leaf, leaves, read_body
 from gateway.mail.charset import decode
 from gateway.mail.clean import one_line
 from gateway.mail.delivery_report import read_report
@@ -16,6 +16,7 @@ from gateway.mail.header_read import (
     HeaderReading,
     Part,
     build_tree,
+    is_odd_date,
     lenient_date,
     message_ids,
     octets,
@@ -25,6 +26,7 @@ from gateway.mail.header_read import (
 from gateway.mail.limits import scan
 from gateway.mail.minimal import read_minimal
 from gateway.mail.params import parse_params
+from gateway.mail.protection import protection, unread
 from gateway.model import Mailbox, Message
 from gateway.options import ReadLimits
 
@@ -90,8 +92,13 @@ def _read(raw: bytes, limits: ReadLimits) -> Message:
         report=read_report(found),
         digest=digest(fields, ((leaf.type, leaf.content) for leaf in found)),
         size=len(raw),
-        defects=_defects(refused, fields, reading, body.defects),
+        defects=_defects(refused, fields, reading, _with_unread(body)),
     )
+
+
+def _with_unread(body: Body) -> tuple[str, ...]:
+    said = unread(protection(body.text, body.attachments)) if body.attachments or body.text.startswith("-") else ""
+    return (*body.defects, said) if said else body.defects
 
 
 def _author(raw: bytes, fields: Fields) -> tuple[Mailbox | None, str]:
@@ -138,7 +145,8 @@ def _header_charset(found: Sequence[Leaf]) -> str:
 
 
 def _date(read: datetime | None, value: str) -> datetime | None:
-    found = read or (lenient_date(value) if value else None)
+    found = None if is_odd_date(value) else read
+    found = found or (lenient_date(value) if value else None)
     return found.astimezone(UTC) if found is not None else None
 
 

@@ -9,6 +9,9 @@ _LINE = 76  # RFC 2045 §6.8
 _BLOCK = (_LINE + 2) * 4096  # octets decoded at once: other threads wait for the end of it
 _ALPHABET = re.compile(rb"[^A-Za-z0-9+/=]+")
 _CHUNK = re.compile(rb"[A-Za-z0-9+/]+")
+_BEHIND = re.compile(
+    rb"(?:\r?\n[ \t]*){1,2}\r?\n(?=[^\r\n]{0,100}[^A-Za-z0-9+/=\s])|(?<=[A-Za-z0-9+/=])\r?\n(?=[_*-]{5})"
+)
 _UU_BEGIN = re.compile(rb"(?m)^begin [0-7]{3,4} [^\r\n]*\r?\n")
 
 
@@ -81,3 +84,9 @@ def _uuencoded(payload: bytes) -> bytes:
             except binascii.Error:
                 continue
     return b"".join(out)
+
+
+def split_base64(payload: bytes) -> tuple[bytes, bytes]:
+    """(base64, plain text that a list server has put behind it, b"" if there is none)."""
+    found = _BEHIND.search(payload)
+    return (payload[: found.start()], payload[found.end() :]) if found else (payload, b"")

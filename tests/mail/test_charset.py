@@ -7,7 +7,7 @@ import time
 import unicodedata
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.mail.charset import decode
@@ -50,6 +50,48 @@ def test_undeclared_text_is_guessed(text: str, codec: str, declared: str) -> Non
     assert decode(text.encode(codec), declared) == (text, 0)
 
 
+@pytest.mark.parametrize(
+    ("text", "codec"),
+    [
+        ("关于退货", "gbk"),
+        ("报价单", "gb18030"),
+        ("帳號無法登入", "big5"),
+        ("배송 문의", "cp949"),
+        ("見積書の件", "cp932"),
+        ("請求書について", "euc_jp"),
+        ("Вопрос по счёту", "cp1251"),
+        ("Заказ 512", "koi8-r"),
+        ("Größe", "cp1252"),
+        ("déjà payée", "cp1252"),
+        ("Zamówienie nie zostało wysłane, dziękuję", "cp1250"),
+    ],
+)
+def test_short_text_without_a_label_is_guessed(text: str, codec: str) -> None:
+    assert decode(text.encode(codec), "") == (text, 0)
+
+
+WRITTEN = [
+    (b"\x1b$B8+@Q-!\x1b(B", "iso-2022-jp", "見積①"),
+    (b"\x1b$B8+@Q\x1b(B", "", "見積"),
+    (b"\x1b(I[^\x1b(B", "utf-8", "ﾛﾞ"),
+    (b"ch+AOA-o", "utf-7", "chào"),
+    (b"ch+AOA-o", "", "ch+AOA-o"),
+    (b"Vi\xaet Nam", "viscii", "Việt Nam"),
+    (b"Vi\xd6t Nam", "x-viet-tcvn5712", "Việt Nam"),
+    ("Größe".encode(), "utf-8http-equivContent-Type", "Größe"),
+    ("Größe".encode("cp1252"), "windows-1252http", "Größe"),
+    ("déjà".encode().decode("cp1252").encode(), "utf-8", "déjà"),
+    ("Â© 2026".encode(), "utf-8", "Â© 2026"),
+    ("quá…".encode(), "utf-8", "quá…"),
+    ("hàng đơn ".encode() + b"\xe1\xba", "utf-8", "hàng đơn \ufffd"),
+]
+
+
+@pytest.mark.parametrize(("octets", "declared", "text"), WRITTEN)
+def test_as_mailers_write_it(octets: bytes, declared: str, text: str) -> None:
+    assert decode(octets, declared)[0] == text
+
+
 def test_cp1258_comes_out_composed() -> None:
     assert decode("Tiê\u0301ng Viê\u0323t".encode("cp1258"), "windows-1258") == ("Tiếng Việt", 0)
 
@@ -74,6 +116,7 @@ def test_hostile_labels_are_never_looked_up(declared: str) -> None:
     assert decode(b"a\\u0041+AGE- \xe1\xba\xa1", declared) == ("a\\u0041+AGE- ạ", 0)
 
 
+@settings(deadline=None)  # the first guess loads the detector
 @given(
     st.binary(max_size=300),
     st.sampled_from(["", "utf-8", "gbk", "big5", "hz", "iso-2022-jp", "utf-16", "cp1258", "shift_jis"]),
