@@ -30,7 +30,7 @@ ABSENCE_SUBJECTS = _any(
     (?:我)?(?:不在办公室|不在辦公室|外出(?:通知|中)?|休假(?:通知|中)?|出差(?:中)?|假期|放假通知|年假)
     不在(?:の?お?知らせ|の?連絡|通知|です)?|(?:夏季|冬季|年末年始)?(?:休暇|休業)(?:中|の?お?知らせ|のご案内)?
     外出中
-    부재 ?중|휴가 ?(?:중|안내)?|부재 ?안내|출장 ?중
+    부재 ?중? ?(?:안내|알림)?|휴가 ?(?:중|안내)?|출장 ?중
     abwesend(?:heit)?|abwesenheit|nicht im büro|außer haus|im urlaub|urlaub|nicht am platz
     absente?(?: du bureau)?|absence(?: du bureau)?|en congés?|en vacances|hors du bureau
     (?:estoy )?fuera de (?:la )?oficina|ausente|ausencia|de vacaciones

@@ -171,7 +171,8 @@ SOFT_WORDS = phrases(
     """
     mailbox full | mailbox is full | mail box full | full mailbox | over quota | quota exceeded | exceeded quota |
     exceeded the quota | exceeds quota | quota limit | storage allocation | insufficient storage | disk quota |
-    exceeded storage | mailbox size limit | try again later | temporarily | greylist | connection timed out |
+    exceeded storage | mailbox size limit | try again later | temporarily | greylist |
+    connection timed out | deferred: |
     hộp thư đầy | hộp thư đã đầy | hộp thư của người nhận đã đầy | đầy dung lượng | vượt quá dung lượng | tạm thời |
     邮箱已满 | 空间不足 | 容量已满 | 邮箱空间已满 | 信箱已滿 | 容量を超え | メールボックスが一杯 | 용량 초과 |
     용량이 초과 |

@@ -19,6 +19,7 @@ from gateway.model import DeliveryReport, Message, address_key
 
 _LINES = 400
 _LINE = 1000
+_OPENING = 3000
 _COPY = 64 * 1024
 _MOST_RECIPIENTS = 100
 
@@ -71,6 +72,7 @@ class Words:
     original_message_id: str
     diagnostic: str
     copied: bool
+    soft: bool  # no code, but words of a failure that passes
 
     @property
     def telling(self) -> bool:
@@ -94,6 +96,7 @@ def read_words(message: Message) -> Words:
         original_message_id=original,
         diagnostic=_diagnostic(lines),
         copied=bool(copy) or any(part.type in RETURNED_TYPES for part in message.attachments),
+        soft=not status and not code and _speaks_of_passing(text),
     )
 
 
@@ -119,9 +122,12 @@ def completed(report: DeliveryReport | None, words: Words, delayed: bool) -> Del
 
 
 def _soft(words: Words) -> bool:
-    if words.status or words.code:
-        return (words.status or words.code).startswith("4")
-    return any(phrase in plain(words.diagnostic) for phrase in SOFT_WORDS)
+    return words.soft or (words.status or words.code).startswith("4")
+
+
+def _speaks_of_passing(text: str) -> bool:
+    folded = plain(text[:_OPENING])
+    return any(phrase in folded for phrase in SOFT_WORDS)
 
 
 def _report_and_copy(text: str) -> tuple[list[str], str]:

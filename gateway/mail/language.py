@@ -26,6 +26,8 @@ _ASCII = bytes(range(128))
 _NO_PLAIN_LETTER = bytes(octet for octet in range(256) if not (octet < 128 and chr(octet).isalpha()))
 _HAN_WORTH = 3  # one Chinese character says about as much as three Latin letters
 
+_SENTENCE, _BESIDE = 8, 8  # so many Chinese characters are a sentence, and count beside a log in English
+
 
 def guess_author(text: str) -> str:
     """`guess` of what stands above the first drawn line (a signature, a mail passed on), or else of the whole."""
@@ -45,7 +47,7 @@ def guess(text: str) -> str:
     letters, latin, marked, han, kana, hangul = _counts(sample)
     if kana + hangul > 1 and (kana * 10 > han or hangul * 3 > latin):
         return ""
-    if han >= 2 and han * _HAN_WORTH >= latin:
+    if (han >= 2 and han * _HAN_WORTH >= latin) or (han >= _SENTENCE and han * _BESIDE >= latin):
         return "zh"
     if latin * 2 < letters or latin < 2:
         return ""
