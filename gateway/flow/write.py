@@ -37,8 +37,7 @@ def write_mails(decision: Decision, current: Current, now: datetime) -> Written:
         entity = last[1] if last and _same_words(last[0], notice) else _content(notice, current)
         last = (notice, entity)
         try:
-            mail = compose(notice, entity, context)
-            mails.append(replace(mail, subject=notice.topic) if notice.topic else mail)
+            mails.append(compose(notice, entity, context))
         except ValueError as error:
             log.fault("compose", f"{notice.kind} for ticket {notice.ticket}: {error}")
             data: dict[str, Json] = {"mail": notice.kind, "recipient": notice.to.address, "reason": str(error)}
@@ -48,11 +47,13 @@ def write_mails(decision: Decision, current: Current, now: datetime) -> Written:
 
 
 def _same_words(one: Notice, other: Notice) -> bool:
-    return _words(one) == _words(other)
-
-
-def _words(notice: Notice) -> tuple[object, ...]:
-    return notice.kind, notice.language, notice.department, notice.values, notice.attachments
+    return (
+        one.kind == other.kind
+        and one.language == other.language
+        and one.department == other.department
+        and (one.values is other.values or one.values == other.values)
+        and one.attachments == other.attachments
+    )
 
 
 def _content(notice: Notice, current: Current) -> Content:
@@ -77,7 +78,7 @@ def commit_of(
     return Commit(
         intake_id=thought.intake.id if thought else None,
         digest=thought.reading.message.digest if thought else "",
-        decision=replace(decision, changes=(*decision.changes, *written.events)),
+        decision=replace(decision, changes=(*decision.changes, *written.events)) if written.events else decision,
         mails=written.mails,
         at=now,
         facts=facts or {},

@@ -50,12 +50,15 @@ def compose(notice: Notice, entity: Content, context: ComposeContext) -> OutMail
         fields.append(("Cc", fold_mailboxes("Cc", notice.shown_cc)))
     fields += _reply_to(notice, context)
     fields.append(("Subject", fold_text("Subject", notice.subject)))
-    fields.append(("Message-ID", fold_ids("Message-ID", [message_id])))
-    fields += _thread(notice)
-    fields += _automatic(notice)
+    fields.append(("Message-ID", fold_ids("Message-ID", (message_id,))))
+    fields += _thread(notice.in_reply_to, notice.references)
+    if notice.auto_submitted:  # RFC 3834 §5, and what Exchange listens to
+        fields.append(("Auto-Submitted", fold_text("Auto-Submitted", notice.auto_submitted)))
+        fields.append(("X-Auto-Response-Suppress", b"X-Auto-Response-Suppress: All\r\n"))
     fields.append(("MIME-Version", b"MIME-Version: 1.0\r\n"))
-    header = b"".join([field for _, field in fields]) + entity.header
-    check_block(header, [name for name, _ in fields] + list(entity.names))
+    names, lines = zip(*fields, strict=True)
+    header = b"".join((*lines, entity.header))
+    check_block(header, names + entity.names)
     return OutMail(
         kind=notice.kind,
         ticket=notice.ticket,
@@ -67,11 +70,12 @@ def compose(notice: Notice, entity: Content, context: ComposeContext) -> OutMail
         body=entity.body,
         automatic=bool(notice.auto_submitted),
         staff=notice.staff,
-        subject=normal_subject(notice.subject, context.desk.prefix),
+        subject=notice.topic or normal_subject(notice.subject, context.desk.prefix),
         not_after=notice.not_after,
     )
 
 
+@lru_cache(maxsize=64)  # the same subject goes to several people
 def normal_subject(subject: str, prefix: str) -> str:
     """The subject as the caps compare it: lower case, without reply marks and our tags, blanks as one."""
     text = clean(subject).lower()
@@ -137,16 +141,17 @@ def _envelope_from(notice: Notice, context: ComposeContext) -> str:
     return sign_address(base, Purpose.BOUNCE, notice.ticket, notice.to.address, day, context.keys)
 
 
-def _thread(notice: Notice) -> list[tuple[str, bytes]]:
+@lru_cache(maxsize=64)  # an acknowledgement and what agents are told stand in the same thread
+def _thread(in_reply_to: str, references: tuple[str, ...]) -> tuple[tuple[str, bytes], ...]:
     """In-Reply-To and References (RFC 5322 §3.6.4); a stranger's unusable ids are left out."""
     fields = []
-    parent = notice.in_reply_to if valid_id(notice.in_reply_to) else ""
+    parent = in_reply_to if valid_id(in_reply_to) else ""
     if parent:
         fields.append(("In-Reply-To", fold_ids("In-Reply-To", [parent])))
-    ids = bounded([one for one in (*notice.references, parent) if valid_id(one)])
+    ids = bounded([one for one in (*references, parent) if valid_id(one)])
     if ids:
         fields.append(("References", fold_ids("References", ids)))
-    return fields
+    return tuple(fields)
 
 
 def bounded(ids: Sequence[str]) -> list[str]:
@@ -155,13 +160,3 @@ def bounded(ids: Sequence[str]) -> list[str]:
     if len(once) <= REFERENCES_LIMIT:
         return once
     return [once[0], *once[-(REFERENCES_LIMIT - 1) :]]
-
-
-def _automatic(notice: Notice) -> list[tuple[str, bytes]]:
-    """RFC 3834 §5, and what Exchange listens to."""
-    if not notice.auto_submitted:
-        return []
-    return [
-        ("Auto-Submitted", fold_text("Auto-Submitted", notice.auto_submitted)),
-        ("X-Auto-Response-Suppress", b"X-Auto-Response-Suppress: All\r\n"),
-    ]

@@ -29,7 +29,7 @@ _CLEAN = {**_CONTROLS, **_BIDI, **_SURROGATES, 0x09: 0x20, 0x20: 0x20}
 _BREAKS = re.compile("[\r\n\v\f\x1c\x1d\x1e\x85\u2028\u2029]+")
 
 _FIELD_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,75}")
-_FIELD_NAMES = re.compile(rf"^({_FIELD_NAME.pattern}):", re.MULTILINE)
+_FIELD_NAMES = re.compile(rf"\r\n({_FIELD_NAME.pattern}):".encode("ascii"))
 _PLAIN = re.compile(r"[!-~](?:[ -~]*[!-~])?")
 _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?: [A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
 _ATEXT = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
@@ -61,6 +61,10 @@ def valid_id(message_id: str) -> bool:
 
 def fold_text(name: str, value: str) -> bytes:
     """An unstructured field. ASCII stays as it is, all else becomes encoded words; readers get `clean(value)` back."""
+    return _fold_again(name, value) if len(value) <= LINE_LIMIT else _fold_text(name, value)
+
+
+def _fold_text(name: str, value: str) -> bytes:
     head = _field(name)
     text = clean(value)
     if not text:
@@ -72,9 +76,23 @@ def fold_text(name: str, value: str) -> bytes:
     return head + b" " + b"\r\n ".join(_words(text, len(head) + 1)) + b"\r\n"
 
 
+_fold_again = lru_cache(maxsize=256)(_fold_text)  # the same subject goes to several people
+
+
 def fold_mailboxes(name: str, mailboxes: Sequence[Mailbox]) -> bytes:
     """An address list (RFC 5322 §3.4), one mailbox a line where it does not fit. Display names are atoms or encoded
     words, never quoted strings. ValueError for an address that `valid_address` refuses, or for no mailbox at all."""
+    if len(mailboxes) == 1:
+        return _fold_mailbox(name, mailboxes[0].address, mailboxes[0].name)
+    return _fold_mailboxes(name, mailboxes)
+
+
+@lru_cache(maxsize=1024)  # departments and agents write and are written to all day
+def _fold_mailbox(name: str, address: str, shown: str) -> bytes:
+    return _fold_mailboxes(name, [Mailbox(address, shown)])
+
+
+def _fold_mailboxes(name: str, mailboxes: Sequence[Mailbox]) -> bytes:
     if not mailboxes:
         raise ValueError(f"{name}: no mailbox to write")
     line = _field(name)
@@ -115,13 +133,19 @@ def check_block(block: bytes, expected: Sequence[str] | None = None) -> None:
     folded = [line for line in lines if line[:1] in b" \t"]
     if lines[0] in folded or not all([line.strip() for line in folded]):
         raise ValueError("header block: a continuation of nothing, or a blank one")
-    names = _FIELD_NAMES.findall(block.decode("ascii"))
+    names = tuple(_FIELD_NAMES.findall(b"\r\n" + block))
     if len(names) + len(folded) != len(lines):
         raise ValueError("header block: a line that is no field")
+    written = _each_once(names)
+    if expected is not None and written != tuple(expected):
+        raise ValueError("header block: other fields than were written")
+
+
+@lru_cache(maxsize=64)  # mails of a kind have the same fields
+def _each_once(names: tuple[bytes, ...]) -> tuple[str, ...]:
     if len({name.lower() for name in names}) != len(names):
         raise ValueError("header block: a name occurs twice")
-    if expected is not None and names != list(expected):
-        raise ValueError("header block: other fields than were written")
+    return tuple([name.decode("ascii") for name in names])
 
 
 def encoded_words(text: str, column: int) -> list[bytes]:

@@ -30,6 +30,7 @@ _MAX_DAY = 32**4 - 1
 _MAX_LOCAL = 64  # RFC 5321 §4.5.3.1.1
 _EXTENSION = 43  # "+", purpose, kid, number (8), ".", party (10), ".", day (3), ".", mac (16)
 _LONGEST = 1000  # octets of an address or Message-ID worth reading
+_PREFIXES = tuple(length.to_bytes(4, "big").decode("ascii") for length in range(41))  # no field is longer than a nonce
 
 _PURPOSES = "".join(purpose.value for purpose in Purpose)
 _FIELDS = (
@@ -63,6 +64,7 @@ def new_key(octets: bytes) -> tuple[str, bytes]:
     return _DIGITS[digest[0] % 32], octets
 
 
+@lru_cache(maxsize=256)  # the addresses of departments
 def fits(base: str) -> bool:
     """Whether signed addresses on this base keep their local part within 64 octets (bases up to 20 characters do)."""
     local = base.rpartition("@")[0]
@@ -196,27 +198,41 @@ def _sign(purpose: Purpose, number: int, address: str, day: int, kid: str, key: 
         raise ValueError(f"number out of range: {number}")
     if not 0 <= day <= _MAX_DAY:
         raise ValueError(f"day out of range: {day}")
-    fields = (purpose.value, _to_text(number), _party(key, address), _to_text(day))
-    return f"{purpose.value}{kid}{fields[1]}.{fields[2]}.{fields[3]}.{_mac(key, fields, nonce)}"
+    letter, counted, party, until = fields = purpose.value, _to_text(number), _party(key, address), _to_text(day)
+    return f"{letter}{kid}{counted}.{party}.{until}.{_mac(key, fields, nonce)}"
 
 
 def _mac(key: bytes, fields: tuple[str, ...], nonce: str | None) -> str:
     signed = fields if nonce is None else (*fields, nonce)
-    octets = b"".join([len(field).to_bytes(4, "big") + field.encode("ascii") for field in signed])
-    return _base32(hmac.digest(key, octets, "sha256")[:10])
+    return _base32(_digest(key, "".join([_PREFIXES[len(field)] + field for field in signed]).encode("ascii"))[:10])
 
 
 @lru_cache(maxsize=4096)  # one mail names its recipient in up to three signatures
 def _party(key: bytes, address: str) -> str:
-    octets = b"party" + address_key(address).encode("utf-8", "surrogatepass")
-    return _base32(hmac.digest(key, octets, "sha256")[:6])
+    return _base32(_digest(key, b"party" + address_key(address).encode("utf-8", "surrogatepass"))[:6])
+
+
+def _digest(key: bytes, octets: bytes) -> bytes:
+    """HMAC-SHA256 (RFC 2104)."""
+    begun = _begun(key).copy()
+    begun.update(octets)
+    return begun.digest()
+
+
+@lru_cache(maxsize=16)
+def _begun(key: bytes) -> hmac.HMAC:
+    """What every HMAC under a key begins with; only copies of it go on."""
+    return hmac.new(key, digestmod="sha256")
 
 
 def _base32(octets: bytes) -> str:
-    """RFC 4648 §6 in lower case without padding, two digits at a time."""
-    pairs = -(-len(octets) * 8 // 10)
-    value = int.from_bytes(octets, "big") << (pairs * 10 - len(octets) * 8)
-    digits = "".join([_PAIRS[value >> shift & 1023] for shift in range(pairs * 10 - 10, -1, -10)])
+    """RFC 4648 §6 in lower case without padding, of at most 10 octets; two digits at a time."""
+    whole = octets.ljust(10, b"\0")
+    one, other = int.from_bytes(whole[:5], "big"), int.from_bytes(whole[5:], "big")
+    digits = (
+        f"{_PAIRS[one >> 30]}{_PAIRS[one >> 20 & 1023]}{_PAIRS[one >> 10 & 1023]}{_PAIRS[one & 1023]}"
+        f"{_PAIRS[other >> 30]}{_PAIRS[other >> 20 & 1023]}{_PAIRS[other >> 10 & 1023]}{_PAIRS[other & 1023]}"
+    )
     return digits[: -(-len(octets) * 8 // 5)]
 
 
