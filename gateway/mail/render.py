@@ -8,7 +8,7 @@ characters, and what could make much out of little (`*` on text, `**`, `format`,
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from itertools import product
@@ -17,7 +17,8 @@ from jinja2 import Template, TemplateSyntaxError, meta, nodes
 from markupsafe import escape
 
 from gateway.mail.builtin import KINDS, LANGUAGES, builtin_text, sample_sets
-from gateway.mail.sandbox import FILTER_NAMES, OUTPUT_LIMIT, MeteredEnvironment, metered
+from gateway.mail.program import Program
+from gateway.mail.sandbox import FILTER_NAMES, MeteredEnvironment
 
 _FILE = re.compile(
     r"(?:(?P<department>[a-z0-9][a-z0-9_-]{0,63})/)?(?P<kind>[a-z][a-z-]*)\.(?P<language>[a-z]{2})\.(?P<form>txt|html)\.j2"
@@ -66,13 +67,23 @@ class Rendered:
 class Templates:
     """A checked set of templates. Made by `compile_templates`; may be used from several threads."""
 
-    def __init__(self, compiled: Mapping[str, Template]) -> None:
+    def __init__(self, compiled: Mapping[str, Program]) -> None:
         self._compiled = dict(compiled)
 
     def render(self, kind: str, language: str, department: str, values: Mapping[str, object]) -> Rendered:
         """Text and HTML of one notice, from the department's own template, else the common one; in the language asked,
         else English. Never raises: on any error the built-in text stands in, and `trouble` says why. A text that is
         to begin with the cut line always does."""
+        return self._render(kind, language, department, values, Program.run)
+
+    def _render(
+        self,
+        kind: str,
+        language: str,
+        department: str,
+        values: Mapping[str, object],
+        run: Callable[[Program, Mapping[str, object]], str],
+    ) -> Rendered:
         known = KINDS.get(kind)
         full = {**known.optional, **values} if known else dict(values)
         base = self._base(kind, language, department)
@@ -80,7 +91,7 @@ class Templates:
             return Rendered(builtin_text(kind, language, full), "", f"no template for {kind}.{language}")
         name = f"{base}.txt.j2"
         try:
-            text = self._run(name, full).lstrip("\n")
+            text = run(self._compiled[name], full).lstrip("\n")
         except Exception as error:  # noqa: BLE001 - whatever a template does, a mail goes out
             return Rendered(builtin_text(kind, language, full), "", f"{place(error, name)}: {_what(error)}")
         if not text.strip():
@@ -89,7 +100,7 @@ class Templates:
         trouble = ""
         if isinstance(cut, str) and cut and not text.startswith(cut + "\n"):
             text, trouble = f"{cut}\n\n{text}", f"{name}:1: does not begin with the cut line, it was put there"
-        html, html_trouble = self._html(f"{base}.html.j2", full)
+        html, html_trouble = self._html(f"{base}.html.j2", full, run)
         return Rendered(text, html, trouble or html_trouble)
 
     def check(self, samples: Mapping[str, Mapping[str, object]]) -> list[str]:
@@ -101,7 +112,8 @@ class Templates:
                 continue
             values = samples[match["kind"]]
             # a department that no template has falls back to the common ones
-            trouble = self.render(match["kind"], match["language"], match["department"] or "", values).trouble
+            where = (match["kind"], match["language"], match["department"] or "")
+            trouble = self._render(*where, values, Program.run_plain).trouble
             if trouble:
                 problems.append(trouble)
         return problems
@@ -114,24 +126,19 @@ class Templates:
                 return base
         return None
 
-    def _html(self, name: str, values: Mapping[str, object]) -> tuple[str, str]:
+    def _html(
+        self, name: str, values: Mapping[str, object], run: Callable[[Program, Mapping[str, object]], str]
+    ) -> tuple[str, str]:
         if name not in self._compiled:
             return "", ""
         try:
-            html = self._run(name, values).strip() + "\n"
+            html = run(self._compiled[name], values).strip() + "\n"
         except Exception as error:  # noqa: BLE001 - the plain text is complete without it (law 11)
             return "", f"{place(error, name)}: {_what(error)}"
         cut = values.get("cut")
         if isinstance(cut, str) and cut and not _shows(html, cut):
             return "", f"{name}:1: does not show the cut line, so no HTML was sent"
         return html, ""
-
-    def _run(self, name: str, values: Mapping[str, object]) -> str:
-        with metered():
-            out = self._compiled[name].render(values)
-        if len(out) > OUTPUT_LIMIT or len(out.encode("utf-8", "replace")) > OUTPUT_LIMIT:
-            raise OverflowError(f"over {OUTPUT_LIMIT} octets of output")
-        return out
 
 
 def compile_templates(files: Mapping[str, str]) -> Templates:
@@ -154,12 +161,22 @@ def compile_templates(files: Mapping[str, str]) -> Templates:
                 found = [f"{place(error, name)}: {_what(error)}"]
         problems += found
     if not problems:
-        templates = Templates({name: one for name, one in compiled.items() if _FILE.fullmatch(name)})
+        templates = Templates(
+            {
+                name: Program(environment, files, one, _samples(match["kind"]))
+                for name, one in compiled.items()
+                if (match := _FILE.fullmatch(name))
+            }
+        )
         for samples in sample_sets():
             problems += [one for one in templates.check(samples) if one not in problems]
         if not problems:
             return templates
     raise TemplateErrors(problems)
+
+
+def _samples(kind: str) -> list[Mapping[str, object]]:
+    return [{**KINDS[kind].optional, **samples[kind]} for samples in sample_sets()]
 
 
 def place(error: BaseException, name: str) -> str:

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from contextvars import ContextVar
+from types import BuiltinMethodType
 from typing import Any
 
 from jinja2 import FunctionLoader, StrictUndefined, Undefined, nodes, pass_context
 from jinja2.compiler import CodeGenerator, Frame
 from jinja2.filters import FILTERS
-from jinja2.runtime import BlockReference, Context, LoopContext, Macro, TemplateReference
+from jinja2.runtime import BlockReference, Context, LoopContext, Macro, TemplateReference, markup_join
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.visitor import NodeTransformer
 from markupsafe import Markup, escape
@@ -27,7 +27,9 @@ OUTPUT_LIMIT = 1024 * 1024
 _NUMBER_BITS = 256
 
 # names no template can write, so none can call or shadow them
-_BURN, _WALK, _JOINT = "burn!", "walk!", "joint!"
+_BURN, _WALK = "burn!", "walk!"
+_BLANK_KEPT = re.compile(r"(?<= ) |^ ", re.MULTILINE)
+_OF_DICTS = frozenset(dir(dict))
 
 
 class OverBudget(Exception):
@@ -52,23 +54,56 @@ class _Meter:
 _METER: ContextVar[_Meter] = ContextVar("template meter")
 
 
-@contextmanager
-def metered() -> Iterator[None]:
-    """A run of one template with full budgets."""
-    token = _METER.set(_Meter())
-    try:
-        yield
-    finally:
-        _METER.reset(token)
+class metered:
+    """A run of one template with full budgets: `with metered(): …`."""
+
+    __slots__ = ("_token",)
+
+    def __enter__(self) -> None:
+        self._token = _METER.set(_Meter())
+
+    def __exit__(self, *_: object) -> None:
+        _METER.reset(self._token)
 
 
 @pass_context  # a function that takes the context is never run by the compiler
 def _finalize(context: Context, value: object) -> object:  # noqa: ARG001 - Jinja2 passes it
     """Whatever `{{ }}` puts out: text or a number."""
-    if isinstance(value, str) and (meter := _METER.get()).characters >= len(value):  # nearly always
+    return _scalar(value)
+
+
+def _put_text(value: object) -> str:
+    """As `_finalize`, for plain text."""
+    if type(value) is str and (meter := _METER.get()).characters >= len(value):  # nearly always
         meter.characters -= len(value)
         return value
-    return _scalar(value)
+    return str(_scalar(value))
+
+
+def _put_html(value: object) -> str:
+    """As `_finalize`, then as markupsafe's `escape`, without a `Markup` made of it."""
+    if type(value) is str and (meter := _METER.get()).characters >= len(value):
+        meter.characters -= len(value)
+        return _escaped(value)
+    return escape(_scalar(value))
+
+
+def _concat_text(pieces: tuple[object, ...]) -> str:
+    """As `~` does in plain text."""
+    return "".join([_put_text(piece) for piece in pieces])
+
+
+def _concat_html(pieces: tuple[object, ...]) -> str:
+    """As `~` does in HTML: text stays text, to be escaped later, unless there is HTML among the pieces."""
+    scalars = [_scalar(piece) for piece in pieces]
+    if all([type(scalar) is str for scalar in scalars]):
+        return "".join(scalars)  # type: ignore[arg-type]  # as just asked
+    return markup_join(scalars)
+
+
+def _escaped(text: str) -> str:
+    some = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return some.replace("'", "&#39;").replace('"', "&#34;")
 
 
 def _scalar(value: object) -> object:
@@ -101,18 +136,16 @@ def _walk(context: Context, items: Any) -> Any:  # noqa: ARG001 - as above
 
 
 @pass_context
-def _joint(context: Context, value: object) -> object:  # noqa: ARG001 - as above
-    return _scalar(value)
-
-
-@pass_context
 def _join(context: Context, items: Iterable[object], separator: str = "") -> str:
     """As Jinja2's `join`, of text and numbers."""
-    pieces = [_scalar(item) for item in _walk(context, items)]
-    _METER.get().spend(0, len(separator) * len(pieces))
+    walked = _walk(context, items)
     if context.eval_ctx.autoescape:
-        return escape(separator).join(escape(piece) for piece in pieces)
-    return separator.join(str(piece) for piece in pieces)
+        pieces = [_put_html(item) for item in walked]
+        _METER.get().spend(0, len(separator) * len(pieces))
+        return Markup(str(escape(separator)).join(pieces))  # noqa: S704 - each of them is escaped
+    pieces = [_put_text(item) for item in walked]
+    _METER.get().spend(0, len(separator) * len(pieces))
+    return separator.join(pieces)
 
 
 @pass_context
@@ -126,10 +159,11 @@ def _quoted(context: Context, text: str) -> str:  # noqa: ARG001 - as above
 @pass_context
 def _breaks(context: Context, text: str) -> Markup:  # noqa: ARG001 - as above
     """Text for HTML: escaped, line ends as <br>, runs of blanks kept. Outlook knows no `white-space: pre-wrap`."""
-    escaped = str(escape(str(text).strip("\n")))
+    escaped = _escaped(str(text).strip("\n"))
     _METER.get().spend(0, len(escaped))
-    kept = re.sub(r"(?<= ) |^ ", "&nbsp;", escaped, flags=re.MULTILINE)
-    return Markup(kept.replace("\n", "<br>\n"))  # noqa: S704 - escaped two lines above
+    if "  " in escaped or "\n " in escaped or escaped.startswith(" "):
+        escaped = _BLANK_KEPT.sub("&nbsp;", escaped)
+    return Markup(escaped.replace("\n", "<br>\n"))  # noqa: S704 - escaped above
 
 
 def _range(*bounds: int) -> range:
@@ -167,11 +201,6 @@ class _Guard(NodeTransformer):
         node.iter = self._filter(node.iter, _WALK)
         return node
 
-    def visit_Concat(self, node: nodes.Concat) -> Any:
-        self.generic_visit(node)
-        node.nodes = [self._filter(one, _JOINT) for one in node.nodes]
-        return node
-
     def _enter(self, node: Any) -> Any:
         """A turn costs a step and the constant text it writes."""
         cost = sum(len(piece.data) for piece in _constant_text(node.body))
@@ -200,11 +229,36 @@ class _MeteredCode(CodeGenerator):
     def visit_Template(self, node: nodes.Template, frame: Frame | None = None) -> None:
         super().visit_Template(_Guard().visit(node), frame)
 
+    def write_commons(self) -> None:
+        self.writeline("put_text, put_html = environment.put_text, environment.put_html")
+        super().write_commons()
+
+    def visit_Concat(self, node: nodes.Concat, frame: Frame) -> None:
+        self.write("environment.concat_html((" if frame.eval_ctx.autoescape else "environment.concat_text((")
+        for one in node.nodes:
+            self.visit(one, frame)
+            self.write(", ")
+        self.write("))")
+
+    def _output_child_pre(self, node: nodes.Expr, frame: Frame, finalize: Any) -> None:
+        if frame.eval_ctx.volatile:
+            super()._output_child_pre(node, frame, finalize)
+        else:
+            self.write("put_html(" if frame.eval_ctx.autoescape else "put_text(")
+
+    def _output_child_post(self, node: nodes.Expr, frame: Frame, finalize: Any) -> None:
+        if frame.eval_ctx.volatile:
+            super()._output_child_post(node, frame, finalize)
+        else:
+            self.write(")")
+
 
 class MeteredEnvironment(ImmutableSandboxedEnvironment):
     """The sandbox for a set of files (name → source). Undefined names are errors; `*.html.j2` escapes by itself."""
 
     code_generator_class = _MeteredCode
+    put_text, put_html = staticmethod(_put_text), staticmethod(_put_html)
+    concat_text, concat_html = staticmethod(_concat_text), staticmethod(_concat_html)
     intercepted_binops = frozenset({"+", "*", "**", "%"})
 
     def __init__(self, files: Mapping[str, str]) -> None:
@@ -227,20 +281,29 @@ class MeteredEnvironment(ImmutableSandboxedEnvironment):
         own: dict[str, Any] = {
             _BURN: _burn,
             _WALK: _walk,
-            _JOINT: _joint,
             "join": _join,
             "quoted": _quoted,
             "breaks": _breaks,
         }
         self.filters = {**{name: FILTERS[name] for name in _KEPT_FILTERS}, **own}
 
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        """As Jinja2's, which tries what text does not have and asks much of what it has."""
+        if type(obj) is str and attribute in _TEXT_METHODS:
+            return getattr(obj, attribute)
+        if type(obj) is dict and attribute in obj and attribute not in _OF_DICTS:
+            return obj[attribute]
+        return super().getattr(obj, attribute)
+
     def call(self, context: Context, obj: Any, /, *values: Any, **named: Any) -> Any:
-        """Macros, which are always safe, without the way round by Jinja2's `Context.call`."""
-        if type(obj) is not Macro:
+        """Macros and the methods of text and dictionaries, which are safe once `getattr` has given them, without the
+        way round by Jinja2's `Context.call`. What a macro of a text file says is text in HTML, and escaped there."""
+        if type(obj) is not Macro and type(obj) is not BuiltinMethodType:
             return super().call(context, obj, *values, **named)
-        for name in ("_block_vars", "_loop_vars"):  # for functions that take the context
-            named.pop(name, None)
-        return obj(context.eval_ctx, *values, **named)
+        if named:
+            for name in ("_block_vars", "_loop_vars"):  # for functions that take the context
+                named.pop(name, None)
+        return obj(*values, **named)
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
         """Numbers of a sane size; `+` joins text or lists as well, on the meter."""
