@@ -24,6 +24,7 @@ _TAIL = 160  # characters that may follow the verb: a name, an address, a date
 _CLOSING = " \t:：-—–─_*>)）】]』」\xa0"
 _SENTENCE_ENDS = (":", "：", ".", "。", "!", "！", "?", "？")
 
+_DIGIT = re.compile(r"\d")
 _YEAR = re.compile(r"(?<!\d)(?:19|20|25)\d\d(?!\d)")
 _DAY = re.compile(r"(?<!\d)\d{1,4}\s?[./年년-]\s?\d{1,2}\s?[./月월-]\s?(?:\d{2,4}(?!\d)|\s)")
 _TIME = re.compile(r"(?<!\d)\d{1,2}\s?[:.時时시hH]\s?\d{2}(?!\d)")
@@ -33,6 +34,7 @@ _DATE_START = re.compile(
     r"[^\W\d]{1,12}[.,]{0,2}\s(?:den )?\d{1,2}[. ]|[^\W\d]{1,12},? \d{1,2}/\d{1,2}/\d{2,4})"
 )
 _ADDRESS_CLOSES = re.compile(r"@[^\s<>@]{1,200}[>＞\])]+\s*[:：]\s*$")
+_BARE_ADDRESS_CLOSES = re.compile(r"@[^\s<>@]{1,200}\s*[:：]\s*$")
 _NAME_END = re.compile(r"[<\[(＜]\s*(?:mailto:)?\s*$")
 
 
@@ -60,12 +62,13 @@ def find_attribution(lines: Sequence[str], last: int, *, closed: bool = True) ->
         if not line or len(line) + len(window) > _LONGEST_ATTRIBUTION or (first != last and _ends_before(line)):
             break
         window = f"{line} {window}" if window else line
+        drawn = window.startswith("---") and window.endswith("---")
         text = folded(window).lstrip("-—>*_ \xa0\"'“„«").replace("\xa0", " ")
         sure = _begins_with_date(text, closed)
         if sure is None:
-            named = named or _begins_with_name(lines, first, text)
+            named = named or _begins_with_name(lines, first, text, drawn)
         elif has_date(text):
-            return Attribution(first, sure)
+            return Attribution(first, sure or drawn)
         else:
             timed = timed or Attribution(first, sure)  # a time alone: the day may stand in the line above
     return named or timed
@@ -97,7 +100,7 @@ def _may_end(ending: str, closed: bool) -> bool:
         return False
     if closed and ending[-1] in "->—*" and not ending.rstrip("->—* ").endswith((":", "：")) and "---" not in ending:
         return False
-    return "@" in ending or any(map(str.isdigit, ending)) or _verb_ends(folded(ending)) or _short_verb(ending)
+    return "@" in ending or _DIGIT.search(ending) is not None or _verb_ends(folded(ending)) or _short_verb(ending)
 
 
 def _short_verb(ending: str) -> bool:
@@ -118,9 +121,9 @@ def _begins_with_date(text: str, closed: bool) -> bool | None:
         return False
     if not (text.startswith(phrases.ATTRIBUTION_STARTS) or _DATE_START.match(text)):
         return None
-    if _verb_of(text) or (dated and _ADDRESS_CLOSES.search(text)) or (not closed and dated and at >= 0):
+    if _verb_of(text) or (dated and _ADDRESS_CLOSES.search(text)):
         return at >= 0 and (dated or _TIME.search(text) is not None)
-    return None
+    return False if dated and at >= 0 and (not closed or _BARE_ADDRESS_CLOSES.search(text)) else None
 
 
 def _verb_of(text: str) -> bool:
@@ -132,14 +135,15 @@ def _verb_of(text: str) -> bool:
     tail = text[found.end() - 1 :]
     if len(tail) > _TAIL:
         return False
-    return "@" in tail or any(map(str.isdigit, tail)) or phrases.VERBS_BEFORE_NAME.match(found[0]) is not None
+    return "@" in tail or _DIGIT.search(tail) is not None or phrases.VERBS_BEFORE_NAME.match(found[0]) is not None
 
 
-def _begins_with_name(lines: Sequence[str], first: int, text: str) -> Attribution | None:
+def _begins_with_name(lines: Sequence[str], first: int, text: str, drawn: bool) -> Attribution | None:
     """The author comes first: "A B <a@b.example>, 3 Haz 2024 … yazdı:", "A B schrieb am 03.06.2024:", "A B wrote:"."""
     opened = _ADDRESS.search(text) if "@" in text else None
     dated = has_date(text)
-    if not _verb_of(text) and not (opened and dated and _ADDRESS_CLOSES.search(text)):
+    told = _verb_of(text) or (dated and _ADDRESS_CLOSES.search(text) is not None)
+    if not told and not (opened and dated):
         return None
     if opened is None:
         return _without_address(lines, first, text, dated)
@@ -149,9 +153,9 @@ def _begins_with_name(lines: Sequence[str], first: int, text: str) -> Attributio
     if len(name.split()) > _MOST_WORDS or ": " in name:
         return None
     if name:
-        return Attribution(first, dated)
+        return Attribution(first, told and (dated or drawn))
     above = _name_above(lines, first)
-    return Attribution(above, dated) if above < first or text.startswith(("<", opened[0])) else None
+    return Attribution(above, told and dated) if above < first or text.startswith(("<", opened[0])) else None
 
 
 def _without_address(lines: Sequence[str], first: int, text: str, dated: bool) -> Attribution | None:

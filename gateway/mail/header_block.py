@@ -34,7 +34,7 @@ class Block:
     def is_whole(self, *, announced: bool) -> bool:
         """Whether it can be taken for a header block. `announced`: a separator or drawn rule stands above it."""
         kinds = _MAIN & self.fields.keys()
-        if "from" not in kinds or len(kinds) < (2 if announced else 3):
+        if "from" not in kinds or len(kinds) < (2 if announced else 3) or not (announced or "date" in kinds):
             return False
         date = self.fields.get("date", "")
         if "@" in self.fields["from"] or (announced and any(map(str.isdigit, date))):
@@ -53,7 +53,7 @@ def header_block_end(lines: Sequence[str], first: int) -> int | None:
 def read_block(lines: Sequence[str], first: int) -> Block:
     """The run of header lines that begins at `first`, whole or not. Values are without quote prefixes and markup."""
     block = Block(first)
-    blanks, since, kind = 0, 0, ""
+    blanks, since, kind = 0, first, ""
     for index in range(first, min(len(lines), first + _BLOCK)):
         line = lines[index]
         found = label(line) if len(line) <= 2 * LONGEST else NO_LABEL
@@ -63,7 +63,7 @@ def read_block(lines: Sequence[str], first: int) -> Block:
         if found.kind and _fits(block, found.kind, found.languages, blanks):
             kind, since = found.kind, index
             block.fields.setdefault(kind, _value(line))
-        elif blanks or not kind or not _goes_on(line, kind, index - since, block):
+        elif blanks or not kind or not _goes_on(lines, index, kind, index - since, block):
             break
         else:
             block.fields[kind] = f"{block.fields[kind]} {unquoted(line)}".strip()
@@ -90,7 +90,7 @@ def _value(line: str) -> str:
 
 def _fits(block: Block, kind: str, languages: int, blanks: int) -> bool:
     """Whether a label goes on with the block: not a second author or date, in a language of the others."""
-    if blanks > 1 or (kind in _MAIN and kind in block.fields):
+    if blanks > (2 if kind in _MAIN and block.fields.keys() & _MAIN else 1) or (kind in _MAIN and kind in block.fields):
         return False
     if languages & phrases.ENGLISH:
         return True
@@ -101,10 +101,13 @@ def _fits(block: Block, kind: str, languages: int, blanks: int) -> bool:
     return True
 
 
-def _goes_on(line: str, kind: str, distance: int, block: Block) -> bool:
+def _goes_on(lines: Sequence[str], index: int, kind: str, distance: int, block: Block) -> bool:
     """Whether a line without a label is the wrapped end of the value above."""
+    line = lines[index]
     if distance > _WRAPPED or kind == "date" or len(line) > LONGEST:
         return False
     if kind in ("to", "cc", "from"):
         return "@" in line or ";" in line or (not block.fields[kind] and len(line) <= 200)
-    return line[:1] in " \t" and "from" in block.fields and kind == "subject" and len(line) <= 200
+    if kind != "subject" or "from" not in block.fields or len(line) > 200:
+        return False
+    return line[:1] in " \t" or (distance == 1 and index + 1 < len(lines) and label(lines[index + 1]).kind in _MAIN)

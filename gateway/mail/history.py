@@ -10,11 +10,22 @@ from gateway.mail import phrases
 from gateway.mail.attribution import find_attribution, has_date
 from gateway.mail.header_block import Block, read_block
 from gateway.mail.html_boundary import Marks
-from gateway.mail.quoting import BLANKS, LONGEST, folded, is_blank, is_quoted, is_rule, label_of, separator, unquoted
+from gateway.mail.quoting import (
+    BLANKS,
+    LONGEST,
+    folded,
+    is_blank,
+    is_quoted,
+    is_rule,
+    label_end,
+    label_of,
+    separator,
+    unquoted,
+)
 
 _SHORTEST = 3  # "작성:": nothing shorter begins or ends what a client writes
-_FIRST_CHARS = "-_=*~—–─━|"
-_CUT_CHARS = "#-=_*~—<[("
+_FIRST_CHARS = "-_=*~—–─━| "
+_CUT_CHARS = "#<[("
 _REACH = 4  # lines between a separator and the header block it announces
 
 
@@ -36,7 +47,7 @@ class Lines:
         self.lines = lines
         self.marks = marks
         self.tried = 0  # lines before this one were read as part of a block that is none
-        self.quoted = [line[:1] == ">" or is_quoted(line[:LONGEST]) for line in lines]
+        self.quoted = [(">" in line or "＞" in line) and is_quoted(line[:LONGEST]) for line in lines]
         for first, end in marks.quoted:
             self.quoted[first:end] = [True] * (min(end, len(lines)) - first)
 
@@ -112,12 +123,12 @@ def _at(text: Lines, index: int, bare: str, answers: bool) -> History | None:
     lines = text.lines
     if phrases.CUT_MARK in bare:
         return History(text.above_rules(index), index + 1)
-    head = bare[:40]
-    if ":" in head or "：" in head or "|" in head or "\t" in head:
+    if label_end(bare) > 0:
         found = _block_at(text, index, answers)
         if found:
             return found
-    if bare[0] in _FIRST_CHARS or bare[-1] in ":：":
+    drawn = bare[0] in _FIRST_CHARS and bare[1] in _FIRST_CHARS
+    if drawn or bare[-1] in ":：":
         kind = separator(bare)
         if kind:
             return _at_separator(text, index, kind, answers)
@@ -125,9 +136,23 @@ def _at(text: Lines, index: int, bare: str, answers: bool) -> History | None:
         lead = find_attribution(lines, index)
         if lead and (lead.sure or text.quote_follows(index + 1)):
             return History(lead.first, index + 1)
-    if bare[0] in _CUT_CHARS and len(bare) <= 200 and _asks_above(bare):
+    if answers and (":  " in bare or ":\xa0" in bare or bare[0] in "iIhH") and _runs_on(text, index, bare):
+        return History(text.above_rules(index), index + 1, rest=True)
+    if (drawn or bare[0] in _CUT_CHARS) and len(bare) <= 200 and _asks_above(bare):
         return History(text.above_rules(index), index + 1, rest=True)
     return None
+
+
+def _runs_on(text: Lines, index: int, bare: str) -> bool:
+    """Older mail that begins in the line of its lead: Yahoo's "On …, A <a@b.example> wrote:   Dear", Notes' summary."""
+    if folded(bare[:60]).startswith(phrases.DETAILS):
+        return True
+    colon = bare.find(":", bare.find("@")) if "@" in bare[:LONGEST] else -1
+    apart = index == 0 or is_blank(text.lines[index - 1])
+    if colon < 0 or not apart or not bare.startswith(("  ", "\xa0"), colon + 1):
+        return False
+    lead = find_attribution([bare[: colon + 1]], 0)
+    return lead is not None and lead.sure
 
 
 def _at_separator(text: Lines, index: int, kind: str, answers: bool) -> History | None:

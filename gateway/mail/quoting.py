@@ -5,6 +5,7 @@ A line longer than 1,000 characters is never one of these. `lines` are text with
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 
 from gateway.mail import phrases
@@ -30,7 +31,7 @@ __all__ = [
 LONGEST = 1000
 BLANKS = " \t\r\f\v\xa0\u3000\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"
 _RULE = "-_=*~—–─━ \t\xa0·•＿－"
-_LABEL_ENDS = ":：|\t"
+_LABEL_END = re.compile(r"[:：|\t]")
 _LONGEST_LABEL = 32
 NO_LABEL = Label("", 0)
 
@@ -63,12 +64,14 @@ def is_rule(line: str) -> bool:
 
 def separator(line: str) -> str:
     """ "reply" for "-----Original Message-----" and its kin, "forward" for forwards, else ""."""
-    if len(line) > 200:
+    if len(line) > 200 and line.lstrip(BLANKS)[:3] != "---":
         return ""
-    bare = line.strip(BLANKS)
+    bare = line[:LONGEST].strip(BLANKS)
     if "&" in bare:
         bare = bare.replace("&nbsp;", " ")  # QQ writes entities into plain text
     core = bare.strip(_RULE + ":：*|>")
+    if bare[:3] == "---" and "--" in core:  # Yahoo prints the header block behind it
+        core = core[: core.find("--")].rstrip(_RULE)
     ruled = len(core) + 4 <= len(bare)
     if not core or not (ruled or bare.endswith((":", "："))):
         return ""
@@ -89,10 +92,8 @@ def label(line: str) -> Label:
 
 def label_end(bare: str) -> int:
     """Where the label of a line ends: at the first ":", "：", "|" or tab. -1 if there is none in reach."""
-    for place, sign in enumerate(bare[:_LONGEST_LABEL]):
-        if sign in _LABEL_ENDS:
-            return place
-    return -1
+    found = _LABEL_END.search(bare, 0, _LONGEST_LABEL)
+    return found.start() if found else -1
 
 
 def trimmed(lines: list[str]) -> list[str]:

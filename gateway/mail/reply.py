@@ -67,7 +67,7 @@ def _separated(text: str, lines: list[str], marks: Marks, answers: bool, forward
     history = find_history(parts, answers or forwards)
     if forwards or (history and history.forward):
         whole = text.rstrip().lstrip("\r\n") or text
-        return Separated(whole, "", "", forwarded_in(lines, history) if history else None)
+        return Separated(whole, "", "", forwarded_in(lines, history))
     if history is None and not answers:
         own, footer, older = list(range(len(lines))), len(lines), False
     else:
@@ -76,7 +76,7 @@ def _separated(text: str, lines: list[str], marks: Marks, answers: bool, forward
     signed += range(footer, len(lines))
     result = "\n".join(lines[index] if index >= 0 else "" for index in own).rstrip().lstrip("\r\n")
     if not result.strip():
-        return Separated(text, "", "", None)
+        return Separated(text, "", "", forwarded_in(lines, history) if history and history.block else None)
     return Separated(result, _quoted_text(lines, own, signed) if older else "", _joined(lines, signed), None)
 
 

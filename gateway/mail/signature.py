@@ -20,6 +20,7 @@ _BLOCK = 16  # lines a signature without "-- " may take
 _SEARCHED = 24  # lines from the end in which it is looked for
 _LONGEST_LINE = 120
 _LONGEST_DISCLAIMER = 6000
+_DRAWN = frozenset("-—–_=*~━─· ")
 _ROUNDS = 6
 _PUNCTUATION = " ,.!;:…~-–—*_，。！；：～、\t\xa0\u3000"
 
@@ -76,7 +77,7 @@ def is_mobile_signature(line: str) -> bool:
     """Whether a last line is what a phone or an app adds: it names the device or the app in words of one language."""
     if len(line) > _LONGEST_MOBILE:
         return False
-    text = folded(_LINKED.sub(r"\1", line).strip(BLANKS + "*_[<(")).replace("’", "'")
+    text = folded((_LINKED.sub(r"\1", line) if "[" in line else line).strip(BLANKS + "*_[<(")).replace("’", "'")
     if text.endswith("?"):
         return False
     if "outlook" in text and ("ios" in text or "android" in text) and len(text.split()) <= 9:
@@ -87,8 +88,12 @@ def is_mobile_signature(line: str) -> bool:
 
 
 def _sent_from_between(text: str) -> bool:
+    if len(text) > 80:
+        return False
     bare = text.rstrip(_PUNCTUATION + ">)]")
-    return len(bare) <= 60 and any(bare.startswith(a) and bare.endswith(b) for a, b in phrases.SENT_FROM_ENDS)
+    return bare.endswith(phrases.SENT_FROM_LAST) and any(
+        bare.startswith(a) and bare.endswith(b) for a, b in phrases.SENT_FROM_ENDS
+    )
 
 
 def _holds_text(lines: list[str], end: int) -> bool:
@@ -114,7 +119,7 @@ def _disclaimer(lines: list[str], end: int) -> int:
     while first and not is_blank(lines[first - 1]) and length <= _LONGEST_DISCLAIMER:
         first -= 1
         length += len(lines[first])
-    if not first or length > _LONGEST_DISCLAIMER or length < 24:
+    if not first or length > _LONGEST_DISCLAIMER or length < 40:
         return end
     text = folded(" ".join(lines[first:end]))
     weight = length if text.isascii() else len(text.encode("utf-8", "replace"))
@@ -137,6 +142,8 @@ def _below_dashes(lines: list[str], end: int) -> int:
     """At the last "-- ", or at a "--" or drawn rule under which only short lines, one with a contact, stand."""
     for index in range(end - 1, max(0, end - _MOST_BELOW_RFC) - 1, -1):
         line = lines[index]
+        if line[:1] not in _DRAWN:
+            continue
         if line.rstrip(BLANKS) in ("--", "—", "–") and line[:1] in "-—–":
             below = lines[index + 1 : end]
             if line.startswith("-- ") or (len(below) <= _MOST_BELOW_DASHES and not any(map(_is_sentence, below))):
@@ -157,8 +164,10 @@ def _below_farewell(lines: list[str], end: int) -> int:
         if is_blank(line):
             continue
         farewell = _farewell(line)
+        if farewell == "sign-off" and contact and index < end - 1:
+            return index - 1 if index > 1 and _farewell(lines[index - 1]) == "sign-off" else index
         if farewell:
-            return (index if farewell == "sign-off" else index + 1) if contact and index < end - 1 else end
+            return index + 1 if contact and index < end - 1 else end
         if end - index > _BLOCK or not _is_short(line) or _is_sentence(line) or _is_postscript(line):
             return end
         contact = contact or _is_contact(line)

@@ -27,6 +27,7 @@ LANGUAGE = Language(
         original message forwarded | forwarded by me
         """,
     forwarded_by="forwarded by | forwarded message from",
+    details="inactive hide details for | hide details for",
     reply_above="""
         reply above this line | write above this line | type your reply above this line | reply above the line |
         please type your reply above | respond above this line | reply above this text

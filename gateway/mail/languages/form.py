@@ -32,6 +32,7 @@ class Language:
     original: str = ""
     forwarded: str = ""
     forwarded_by: str = ""  # before a name: "----- forwarded by A on … -----"
+    details: str = ""  # what Notes writes before a summary of the older mail: "hide details for …"
     reply_above: str = ""  # in a line above which other desks ask for the answer
 
     # subjects, before the colon
