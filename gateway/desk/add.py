@@ -206,7 +206,7 @@ def entry_of(
     case: Case, context: DeskContext, door: str, number: int, found: Place, routed: Routed, *, held: bool = False
 ) -> Entry:
     """The message as it is shown: what is new in it; the whole stays in intake."""
-    entry = entry_from(
+    return entry_from(
         case,
         number,
         door,
@@ -214,9 +214,6 @@ def entry_of(
         public=True,
         held=held,
         unverified=bool(found.tickets) and unverified(case, found),
-    )
-    return replace(
-        entry,
         routed={"department": routed.department, "priority": routed.priority},
         first=first_key(case, newcomer(case, context, door)),
     )

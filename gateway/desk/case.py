@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Any
 
 from gateway.desk.rulebook import Department, Rulebook
 from gateway.model import (
@@ -28,6 +29,8 @@ from gateway.model import (
 )
 from gateway.options import Caps, Desk
 
+NOTHING: Mapping[str, Json] = {}
+
 
 @dataclass(frozen=True, slots=True)
 class AgentWords:
@@ -47,6 +50,7 @@ class Case:
     facts: Mapping[str, Facts]
     now: datetime
     agent: AgentWords | None = None  # given when the author is an agent or manager
+    worked_out: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)  # of it at a door, once
 
     @property
     def author(self) -> Mailbox | None:
@@ -72,6 +76,8 @@ def entry_from(
     held: bool = False,
     unverified: bool = False,
     body: str | None = None,
+    routed: Mapping[str, Json] = NOTHING,
+    first: FirstKey | None = None,
 ) -> Entry:
     """This message as it is shown on a ticket. `body`: what is new in it, unless given; the whole stays in intake."""
     message = case.reading.message
@@ -91,6 +97,8 @@ def entry_from(
         evidence=int(case.reading.evidence),
         subject=message.subject,
         attachments=tuple((a.name, a.type, len(a.content)) for a in message.attachments),
+        routed=routed,
+        first=first,
     )
 
 

@@ -28,6 +28,13 @@ class Place:
 
 
 def newcomer(case: Case, context: DeskContext, door: str) -> Newcomer:
+    known: Newcomer | None = case.worked_out.get(door)
+    if known is None:
+        known = case.worked_out[door] = _newcomer(case, context, door)
+    return known
+
+
+def _newcomer(case: Case, context: DeskContext, door: str) -> Newcomer:
     message = case.reading.message
     own_id = message.message_id
     refs = tuple(dict.fromkeys(ref for ref in (*message.references, *message.in_reply_to) if ref != own_id))

@@ -40,6 +40,13 @@ def first_response(
 ) -> Promise:
     """The first answer promised by this department for this class."""
     seconds, calendar = rulebook.first_response(department.name, priority)
+    return _promise(department, seconds, calendar, opened, language, priority == "critical")
+
+
+@lru_cache(maxsize=256)  # all new mail of a group comes at one instant
+def _promise(
+    department: Department, seconds: int, calendar: str, opened: datetime, language: str, urgent: bool
+) -> Promise:
     hours = office_hours(department)
     at = due(hours, opened, seconds, calendar)
     working = calendar == "office" and bool(department.hours)
@@ -48,5 +55,5 @@ def first_response(
         words=say.duration(seconds, language, working),
         due_words=say.instant(at, department.timezone, language),
         hours=_hours_said(department, language) if working else "",
-        urgent=priority == "critical",
+        urgent=urgent,
     )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 _DAYS = {
@@ -41,6 +42,7 @@ def duration(seconds: int, language: str, working: bool) -> str:
     return f"{plain} of working time" if rest or not whole else f"{whole} working hour{_s(whole)}"
 
 
+@lru_cache(maxsize=256)  # the same due time stands in several mails
 def instant(at: datetime, timezone: str, language: str) -> str:
     """A moment on the clocks of `timezone`: "16:30, thứ Hai 23/11/2026", "2026年11月23日（星期一）16:30",
     "Monday 23 November 2026, 16:30". Seconds are cut off. Raises ValueError for a naive `at`."""

@@ -106,7 +106,7 @@ blob = _table(
     "blob",
     _column("sha256", sa.LargeBinary, key=True),
     _column("size", sa.BigInteger),  # of the raw octets
-    _column("codec", sa.Text),  # "zlib" or "raw"
+    _column("codec", sa.Text),  # "zstd" or "raw"
     _column("content", sa.LargeBinary, null=True),  # NULL: in a file
 )
 node = _table(

@@ -14,11 +14,12 @@ import resource
 import subprocess
 import sys
 import time
-import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+import zstandard
 
 from gateway.build import shipped
 from gateway.store.refill import Refill, tables
@@ -34,6 +35,7 @@ TICKETS = int(os.environ.get("GATEWAY_TORTURE_TICKETS", "100000"))
 STEP = 1000
 AT = to_micros(datetime(2026, 11, 2, 3, 0, tzinfo=UTC))
 NO_JSON = "null"
+_SQUEEZE = zstandard.ZstdCompressor(level=1)
 
 
 class ManyTickets:
@@ -58,8 +60,8 @@ class ManyTickets:
     def _blob(self, n: int) -> Iterator[dict[str, Any]]:
         for place in range(4):
             raw = _octets(n, place)
-            packed = zlib.compress(raw, 1)
-            yield {"sha256": _b64(hashlib.sha256(raw).digest()), "size": len(raw), "codec": "zlib",
+            packed = _SQUEEZE.compress(raw)
+            yield {"sha256": _b64(hashlib.sha256(raw).digest()), "size": len(raw), "codec": "zstd",
                    "content": _b64(packed)}  # fmt: skip
 
     def _intake(self, n: int) -> Iterator[dict[str, Any]]:
