@@ -89,10 +89,7 @@ class LoginFailures:
         self._times: dict[str, deque[float]] = {}
 
     def blocked(self, address: str, now: float) -> bool:
-        return self.count(address, now) >= LOGIN_FAILURES
-
-    def count(self, address: str, now: float) -> int:
-        return len(self._recent(peer_key(address), now))
+        return len(self._recent(peer_key(address), now)) >= LOGIN_FAILURES
 
     def add(self, address: str, now: float) -> None:
         key = peer_key(address)

@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from weakref import WeakValueDictionary
 
 from gateway.edge.smtp_limits import LoginFailures, peer_key
 
+_REMEMBERED = 10_000  # peers
+
 
 class Logins:
-    """Asks `verify`, in two threads of its own, for one password of each peer at a time. One thread is for peers that
-    have not failed of late: who guesses waits for others who do, an agent for the first guess of each at most, and
-    nothing else waits at all."""
+    """Asks `verify`, in threads of its own, for one password of each peer at a time.
+
+    One thread is for peers whose last password was right, one for those whose last was wrong, one for those of whom
+    nothing is known. So an agent who comes back waits for nobody who guesses, a new one for the first guess of each
+    other at most, who guesses for himself and his like, and nothing else waits at all.
+    """
 
     def __init__(self, verify: Callable[[str, str], bool]) -> None:
         self._verify = verify
-        self._trusting, self._doubtful = ThreadPoolExecutor(1, "login"), ThreadPoolExecutor(1, "login-again")
+        self._threads = {last: ThreadPoolExecutor(1, f"login-{last}") for last in (True, False, None)}
+        self._last: OrderedDict[str, bool] = OrderedDict()  # whether a peer's last password was right
         self._failures = LoginFailures()
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
@@ -33,18 +40,26 @@ class Logins:
 
     async def _checked(self, peer: str, login: str, password: str) -> bool:
         loop, known = asyncio.get_running_loop(), False
-        thread = self._doubtful if self._failures.count(peer, loop.time()) else self._trusting
+        thread = self._threads[self._last.get(peer_key(peer))]
         try:
             if login and password:
                 known = await loop.run_in_executor(thread, self._verify, login, password) is True
         except asyncio.CancelledError:  # who hangs up before the verdict has made us work all the same
-            self._failures.add(peer, loop.time())
+            self._note(peer, right=False)
             raise
-        if not known:
-            self._failures.add(peer, loop.time())
+        self._note(peer, right=known)
         return known
+
+    def _note(self, peer: str, *, right: bool) -> None:
+        key = peer_key(peer)
+        self._last[key] = right
+        self._last.move_to_end(key)
+        if len(self._last) > _REMEMBERED:
+            self._last.popitem(last=False)
+        if not right:
+            self._failures.add(peer, asyncio.get_running_loop().time())
 
     def close(self) -> None:
         """What has not been begun is given up."""
-        for each in (self._trusting, self._doubtful):
-            each.shutdown(wait=False, cancel_futures=True)
+        for thread in self._threads.values():
+            thread.shutdown(wait=False, cancel_futures=True)

@@ -21,7 +21,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.edge import smtp_commands, smtp_in
+from gateway.edge import smtp_commands, smtp_in, smtp_logins
 from gateway.edge.smtp_address import Refusal, is_null_sender, read_path
 from gateway.edge.smtp_data import DataReader
 from gateway.edge.smtp_limits import LOGIN_FAILURES, LoginFailures, peer_address, peer_key
@@ -657,22 +657,40 @@ def test_who_guesses_over_many_connections_waits_for_himself() -> None:
     guessing(told)
 
 
-def test_who_has_not_failed_does_not_wait_for_those_who_have() -> None:
+def test_who_gave_the_right_password_waits_for_nobody_who_guesses() -> None:
     async def told(logins: Logins, asked: list[str], verdict: threading.Event) -> None:
-        def guess(number: int) -> asyncio.Future[bool]:
-            return asyncio.ensure_future(logins.known(f"10.0.1.{number}", f"guess{number}", "x"))
+        def say(peer: str, login: str) -> asyncio.Future[bool]:
+            return asyncio.ensure_future(logins.known(peer, login, "x"))
+
+        def guesses(first: int) -> list[asyncio.Future[bool]]:
+            return [say(f"10.0.1.{first + number}", f"guess{first + number}") for number in range(20)]
 
         verdict.set()
-        assert not any(await asyncio.gather(*map(guess, range(20))))
+        assert await say("10.0.0.2", "ann")
+        assert not any(await asyncio.gather(*guesses(0)))
         verdict.clear()
         asked.clear()
-        guesses = [guess(number) for number in range(20)]
+        doubtful = guesses(0)
         await until(lambda: asked == ["guess0"])
-        agent = asyncio.ensure_future(logins.known("10.0.0.2", "ann", "x"))
-        await until(lambda: asked == ["guess0", "ann"])
+        new = guesses(100)
+        await until(lambda: asked == ["guess0", "guess100"])
+        agent = say("10.0.0.2", "ann")
+        await until(lambda: asked == ["guess0", "guess100", "ann"])
         verdict.set()
         assert await agent
-        assert not any(await asyncio.gather(*guesses))
+        assert not any(await asyncio.gather(*doubtful, *new))
+
+    guessing(told)
+
+
+def test_the_peers_that_have_logged_in_are_remembered_in_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(smtp_logins, "_REMEMBERED", 10)
+
+    async def told(logins: Logins, asked: list[str], verdict: threading.Event) -> None:
+        verdict.set()
+        for number in range(30):
+            await logins.known(f"10.0.1.{number}", "ann", "x")
+        assert len(logins._last) == 10
 
     guessing(told)
 

@@ -23,7 +23,7 @@ import pytest
 
 from tests.faults import attackers
 from tests.faults.attackers import CANARY, MIB, REFUSED, TRUSTED, Attack, Ends, connection, large_mail, watched
-from tests.faults.running import AGENT, HELP, PASSWORD, Gateway, desk_in, id_of, letter, places
+from tests.faults.running import AGENT, HELP, PASSWORD, Gateway, desk_in, eventually, id_of, letter, places
 from tests.servers.certificates import make_authority, make_certificate
 from tests.torture.progress import Progress
 
@@ -70,7 +70,7 @@ SMTP = (
     Siege(attackers.many_unknown, 3, (NUISANCE,), IDLE),
     Siege(attackers.no_operations, 3, (NUISANCE,), IDLE),
     Siege(attackers.garbage, 3, (NUISANCE,), IDLE),
-    Siege(attackers.never_reads, 3, ("220 desk.example ESMTP",), IDLE),
+    Siege(attackers.never_reads, 3, ("220 desk.example ESMTP", NUISANCE), IDLE),
     Siege(large_mail(3 * MIB), 2, ("221 2.0.0 bye", NO_ROOM), WHILE),
     Siege(attackers.come_and_go, 3, ("", "220 desk.example ESMTP"), IDLE),
 )
@@ -188,6 +188,7 @@ def test_all_attacks_at_once(gateway: Gateway, capsys: pytest.CaptureFixture[str
         watched(gateway) as toll,
         honest(gateway) as people,
     ):
+        eventually(lambda: all(one.kept for one in people), "each has been here before the attackers come")
         running = [
             pool.submit(besiege, gateway.smtp, SMTP, 1),
             pool.submit(besiege, gateway.submission, SUBMISSION, 2),
