@@ -118,7 +118,7 @@ def _with_answers(text: Lines, head: list[int], first: int, has_lead: bool) -> t
         start, stop = runs[0]
         start = 0 if all(map(is_blank, lines[first : first + start])) else start
         tail = [*tail[:start], *tail[stop:]]
-    return ([*head, -1, *tail] if head else tail), end
+    return ([*head, -1, *_trimmed(lines, tail)] if head else tail), end
 
 
 def _footer_start(text: Lines, first: int) -> int:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.mail.reply import is_forward, new_text
+from gateway.mail.reply import is_forward, new_text, separate
+from gateway.model import Message, Region
+from tests.mail.made import message
 from tests.mail.test_agent_reply import CLIENTS
 
 OWN = "Cảm ơn, máy in đã chạy.\n\nCho tôi hỏi thêm: bao giờ có mực?\n\nLan"
@@ -118,6 +121,67 @@ def test_never_empty_and_never_longer(text):
 @given(st.text(max_size=300))
 def test_any_text_is_read(text):
     new_text(text)
+
+
+LINES = st.lists(
+    st.sampled_from(
+        [
+            "", " ", "Xin chào", "> quoted", ">", "> > deeper", "-- ", "--", "----------", "______________", "A wrote:",
+            "On Mon, Jun 3, 2024 at 2:05 PM A <a@b.example> wrote:", "From: A <a@b.example>", "Sent: 3/6/2024", "To: x",
+            "Subject: y", "-----Original Message-----", "Sent from my iPhone", "Kind regards,", "+84 903 123 456",
+            "---------- Forwarded message ---------", "Confidential; notify the sender, the addressee; delete it.",
+        ]
+    ),
+    max_size=14,
+)  # fmt: skip
+
+
+@given(LINES, st.sampled_from(["", "Re: x", "Fwd: x"]))
+def test_every_line_is_in_exactly_one_part(lines, subject):
+    text = "\n".join(lines)
+    parts = separate(message(text, subject=subject))
+    together = [parts.new_text, parts.quoted_text, parts.signature]
+    found = sorted(line.strip() for part in together for line in part.split("\n") if line.strip())
+    assert found == sorted(line.strip() for line in lines if line.strip())
+    assert bool(parts.new_text.strip()) == bool(text.strip())
+
+
+YAHOO = "Cảm ơn.\n\nOn Monday, A <a@b.example> wrote:\n\nDear Lan,\nplease check.\n\nMinh"
+
+
+def marked(text: str, *regions: Region, **fields) -> Message:
+    return replace(message(text, **fields), html="<p>", html_text=text, regions=regions)
+
+
+def test_a_container_of_older_mail_needs_no_known_words():
+    mail = marked("Aitäh\n\nSaatja: A\nTeema: B\n\nTere", Region("rest", 2, 4))
+    assert separate(mail).new_text == "Aitäh"
+    mail = marked(YAHOO.replace("wrote", "ጻፈ"), Region("quote", 2, 8))
+    assert separate(mail).new_text == "Cảm ơn."
+    assert separate(mail).quoted_text.startswith("On Monday")
+
+
+def test_answers_in_a_container_stay():
+    text = "Hi\n\nOn Monday, A <a@b.example> wrote:\n\n> one?\n\nyes\n\n> two?\n\nno\n\n> bye"
+    mail = marked(text, Region("container", 2, 13), Region("lead", 2, 3), Region("quote", 4, 5), Region("quote", 8, 9))
+    assert separate(mail).new_text == "Hi\n\n> one?\n\nyes\n\n> two?\n\nno"
+
+
+def test_a_mark_is_found_again_in_the_plain_text():
+    plain = "Aitäh\n\n*Saatja:* A <a@b.example>\n*Teema:* B\n\nTere"
+    mail = replace(marked("Aitäh\n\nSaatja: A <a@b.example>\nTeema: B\n\nTere", Region("rest", 2, 4)), text=plain)
+    assert separate(mail).new_text == "Aitäh"
+
+
+def test_a_marked_signature_goes_unless_it_is_all():
+    mail = marked("Hi\n\nAnna Berg\nAcme", Region("signature", 2, 4))
+    assert (separate(mail).new_text, separate(mail).signature) == ("Hi", "Anna Berg\nAcme")
+    assert separate(marked("Hi\nAnna", Region("signature", 0, 2))).new_text == "Hi\nAnna"
+
+
+def test_marks_beyond_the_text_are_no_harm():
+    mail = marked("Hi", Region("quote", 5, 9), Region("signature", 7, 8))
+    assert separate(mail).new_text == "Hi"
 
 
 HOSTILE = {
