@@ -329,11 +329,17 @@ def clock(config: Path, accept: bool, as_json: bool) -> None:
 
 @main.command()
 @click.argument("address")
-@click.password_option()
-def passwd(address: str, password: str) -> None:
-    """Print a line for the submission users file (an agent's login)."""
+def passwd(address: str) -> None:
+    """Print a line for the submission users file (an agent's login). The password is asked for twice, or is the first
+    line of standard input where that is no terminal."""
     from gateway.settings import hash_password
 
+    if sys.stdin.isatty():
+        password = click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
+    else:
+        password = sys.stdin.readline().rstrip("\r\n")
+    if not password:
+        raise click.UsageError("no password was given")
     click.echo(f"{address.strip().lower()}: {hash_password(password, os.urandom(16))}")
 
 

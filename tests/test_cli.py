@@ -19,6 +19,7 @@ from click.testing import CliRunner, Result
 
 from gateway.build import shipped
 from gateway.cli import main
+from gateway.settings import verify_password
 from tests.servers.ports import free_port
 
 CORPUS = Path(__file__).parent / "corpus"
@@ -333,3 +334,20 @@ def test_migrate_makes_the_database(fresh: Path, tmp_path: Path) -> None:
     assert stat.S_IMODE((tmp_path / "state" / "gateway.sqlite").stat().st_mode) == 0o600
     assert run(config, "quarantine").stdout == "nothing is in quarantine\n"
     assert "1 is not in quarantine" in run(config, "quarantine", "--release", "1", status=1).stderr
+
+
+def test_passwd_takes_the_password_from_a_pipe() -> None:
+    result = CliRunner().invoke(main, ["passwd", "Hung.Le@desk.example"], input="secret1\n")
+    address, _, stored = result.stdout.strip().partition(": ")
+    assert address == "hung.le@desk.example"
+    assert verify_password("secret1", stored)
+    assert not verify_password("secret2", stored)
+    assert CliRunner().invoke(main, ["passwd", "hung.le@desk.example"], input="").exit_code == 2
+
+
+def test_check_says_that_nobody_can_log_in(tmp_path: Path) -> None:
+    config = folder(tmp_path)
+    config.write_text(
+        config.read_text("utf-8") + "submission: {port: 2599, auth_without_tls: true}\nsubmission_users: {}\n", "utf-8"
+    )
+    assert "submission_users is empty, so nobody can log in" in run(config, "check").output

@@ -66,7 +66,7 @@ relay: {{host: mx.example, ca_file: ca.pem, timeout: 30s}}
 maildir: out
 retry: {{steps: [1m, 90], give_up: 2d}}
 caps: {{acks_hour: 7}}
-limits: {{message: 1MB, child_wall: 2.5}}
+limits: {{message: 50MB, child_wall: 2.5}}
 http: {{port: 9000}}
 authserv_ids: [MX.d.example]
 list_ids: [<Help.d.example>]
@@ -92,7 +92,7 @@ log_level: debug
     assert found.maildir == tmp_path / "out"
     assert found.retry == Retry((60.0, 90.0), 0.2, 172800.0)
     assert (found.caps.acks_hour, found.caps.acks_day) == (7, 20)
-    assert (found.limits.message, found.limits.child_wall, found.limits.parts) == (2**20, 2.5, 1000)
+    assert (found.limits.message, found.limits.child_wall, found.limits.parts) == (50 * 2**20, 2.5, 1000)
     assert (found.http_port, found.authserv_ids, found.list_ids) == (9000, {"mx.d.example"}, {"help.d.example"})
     assert found.clock_start == datetime(2026, 11, 23, 1, 30, tzinfo=UTC)
     assert (found.log_format, found.log_level) == ("json", "debug")
@@ -151,6 +151,7 @@ WRONG = [
     (DESK, "smtp: {tls_cert: nope.pem}\n", "3:7: smtp: needs both tls_cert and tls_key, or neither"),
     (DESK, "smtp: {tls_cert: nope.pem}\n", "3:18: smtp.tls_cert: there is no such file, got '"),
     (DESK, "submission: {}\n", "3:13: submission: nobody could log in"),
+    (DESK, "smtp: {max_size: 50MB}\n", "3:18: smtp.max_size: larger than limits.message (41943040 octets): such mail"),
     (DESK, "submission_users: {lan: x}\n", "3:25: submission_users.lan: must be an address and a hash"),
     (DESK, "submission_users: {file: none.yaml}\n", "none.yaml:0:0: cannot be read"),
     (

@@ -15,6 +15,7 @@ from gateway.options import ReadLimits
 
 _MOST_WORDS, _MANY_WORDS = 6000, 500  # encoded words in the header block
 _MOST_PARAMS, _MANY_PARAMS = 512, 64  # semicolons in one MIME header
+TRACE = 4096  # octets: our own Received field comes on top of what a listener takes
 _BOUNDARY_LENGTH = 200  # RFC 2046 §5.1.1 allows 70
 
 _BLANK = re.compile(rb"(?:\r\n|\n|\r(?!\n))(?:\r\n|\n|\r(?!\n))")
@@ -44,7 +45,7 @@ class Scan:
 
 def scan(raw: bytes, limits: ReadLimits) -> Scan:
     """Judge raw octets by the limits of `limits`; linear in their number, never raises."""
-    if len(raw) > limits.message:
+    if len(raw) > limits.message + TRACE:
         return Scan(over=f"larger than {limits.message} octets")
     head = _header_block(raw, limits)
     over = _header_over(head, limits)

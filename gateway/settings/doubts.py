@@ -17,6 +17,10 @@ def doubts(settings: Settings, book: Rulebook) -> list[str]:
     for user in sorted(settings.submission_users):
         if not (book.is_agent(user) or book.is_manager(user)):
             found.append(f"submission_users: {user} is no agent and no management inbox; the login gives no authority")
+    if settings.submission is not None and settings.submission.auth and not settings.submission_users:
+        found.append(
+            "submission: submission_users is empty, so nobody can log in (gateway passwd ADDRESS makes a line)"
+        )
     if not (settings.alarms.to or settings.alarms.command):
         found.append("alarms: neither 'to' nor 'command' is set; nobody is told when something is wrong")
     for address in settings.alarms.to:

@@ -243,10 +243,20 @@ class _Reader:
                 self.complain((name,), "needs both tls_cert and tls_key, or neither")
             if listen.auth and listen.tls_cert is None and not listen.auth_without_tls:
                 self.complain((name,), "nobody could log in: give tls_cert and tls_key (or auth_without_tls: true)")
+            self._takes_no_more_than_is_read((name,), listen.max_size, made)
+        for place, box in enumerate(made.imap):
+            self._takes_no_more_than_is_read(("imap", place), box.max_size, made)
         names = [box.name for box in made.imap]
         for place, name in enumerate(names):
             if name in names[:place]:
                 self.complain(("imap", place, "name"), f"another mailbox has this name, got {quoted(name)}")
+
+    def _takes_no_more_than_is_read(self, way_in: Steps, max_size: int, made: Settings) -> None:
+        """What is taken and not read would be put aside: held mail is lost mail."""
+        most = made.limits.message
+        if max_size > most:
+            what = f"larger than limits.message ({most} octets): such mail would be taken and then put aside"
+            self.complain((*way_in, "max_size"), f"{what}, got {max_size} octets")
 
 
 def _shipped_templates() -> Path:
