@@ -19,7 +19,7 @@ from click.testing import CliRunner, Result
 
 from gateway.build import shipped
 from gateway.cli import main
-from gateway.settings import verify_password
+from gateway.keyring import verify_password
 from tests.servers.ports import free_port
 
 CORPUS = Path(__file__).parent / "corpus"
