@@ -133,8 +133,16 @@ def _mailbox(address: str, name: str) -> tuple[Mailbox, ...]:
     address = one_line(address, 320).rstrip(".")
     if not _SHOWN.fullmatch(address):
         return ()
-    name = one_line(decode_words(name), 255).strip("\"'<> ")
+    name = _unwrapped(one_line(decode_words(name), 255))
     return (Mailbox(address, "" if name == address else name),)
+
+
+def _unwrapped(name: str) -> str:
+    """Without the signs that clients put around a name, or leave over from an address."""
+    name = name.strip("<> ")
+    while len(name) > 1 and name[0] == name[-1] and name[0] in "\"'":
+        name = name[1:-1].strip()
+    return name.strip('"') if name.count('"') == 1 else name
 
 
 class _Splitter:

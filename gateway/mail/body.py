@@ -21,6 +21,8 @@ from gateway.model import Attachment, Encoded, Region
 from gateway.options import ReadLimits
 
 _HTML_SOURCE = re.compile(r"(?is)\A\s*(?:<!doctype html|<html\b)")
+_META = re.compile(rb"""(?i)<meta\s[^>]{0,200}charset\s*=\s*["']?([a-z0-9_:-]{2,40})""")
+_META_WITHIN = 4096
 _STUB = 400  # characters: a longer text is never taken for "please view the HTML version"
 _STUB_WORDS = re.compile(r"(?i)html|mime|browser|trình duyệt|浏览器|网页")
 _BLANKS = re.compile(r"\s+")
@@ -126,8 +128,8 @@ class _Section:
     regions: tuple[Region, ...] = ()  # of `shown`
 
 
-def read_body(found: list[Leaf], limits: ReadLimits) -> Body:
-    """Text, HTML and attachments of the leaves of one message."""
+def read_body(found: list[Leaf], limits: ReadLimits, hint: str = "") -> Body:
+    """Text, HTML and attachments of the leaves of one message. `hint`: the charset of text that names none."""
     sections: list[_Section] = []
     attachments: list[Attachment] = []
     defects: list[str] = []
@@ -139,7 +141,7 @@ def read_body(found: list[Leaf], limits: ReadLimits) -> Body:
             continue
         shown = _beginning(leaf.content, room)
         room -= len(shown)
-        text, lost = decode(shown, leaf.params.get("charset", ""))
+        text, lost = decode(shown, leaf.params.get("charset") or _meta_charset(leaf, shown) or hint)
         if len(shown) < len(leaf.content):
             defects.append(f"part {leaf.path}: shown cut, it is in the raw mail")
         if lost:
@@ -151,6 +153,12 @@ def read_body(found: list[Leaf], limits: ReadLimits) -> Body:
     html = cut("\n".join(piece for section in sections for piece in section.html), limits.text)
     html_text = cut("\n".join(section.shown for section in sections if section.html), limits.text)
     return Body(joined, html, html_text, _all_regions(sections), tuple(attachments), tuple(defects))
+
+
+def _meta_charset(leaf: Leaf, content: bytes) -> str:
+    """What HTML says of itself, where the part's header says nothing."""
+    found = _META.search(content, 0, _META_WITHIN) if leaf.type == "text/html" else None
+    return found[1].decode("ascii") if found else ""
 
 
 def _show(section: _Section) -> None:

@@ -80,6 +80,13 @@ def _codecs(declared: str) -> tuple[str, ...]:
 _LONGEST_FIRST = sorted((name for name in _CODECS if len(name) >= 4), key=len, reverse=True)
 
 
+def trusted_hint(label: str) -> str:
+    """A charset that stands elsewhere in the mail, if octets without a label may be read by it. Western ones fit
+    everything, so they say nothing."""
+    codecs = _codecs(label)
+    return "" if not codecs or codecs[0] in ("cp1252", "iso8859-15", "utf-8") else label
+
+
 def decode(octets: bytes, declared: str) -> tuple[str, int]:
     """Text of `octets` and how many characters could not be decoded (they are U+FFFD in the text).
 

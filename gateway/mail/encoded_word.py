@@ -8,7 +8,7 @@ import re
 from gateway.mail.charset import decode
 from gateway.mail.clean import no_controls
 
-_FOLD = re.compile(r"\r?\n(?=[ \t])")
+_FOLD = re.compile(r"[ \t]*\r?\n[ \t]+")
 _START = re.compile(r"=\?([^\s?=]{1,60})\?([bBqQ])\?")
 _NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/]+")
 
@@ -37,7 +37,7 @@ def _escaped(text: str) -> bool:
 
 def _decode_text(text: str) -> str:
     if "\n" in text:
-        text = _FOLD.sub("", text)
+        text = _FOLD.sub(" ", text)
     if "=?" not in text:
         return no_controls(text)
     out: list[str] = []

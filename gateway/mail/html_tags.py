@@ -55,6 +55,9 @@ _RUN = re.compile(rf"({_ONE}[ \t\r\n]*+(?:{_ONE}[ \t\r\n]*+)*+)")
 _IN_RUN = re.compile(f"({_ONE})")
 _NAME = re.compile(r"</?([a-zA-Z][^\s/>]*)")
 _LONGEST_KEPT = 200  # characters of a tag that is remembered
+_REFERENCE = re.compile(
+    "&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,31});"
+)  # "&copy=" in a link is none
 _SCHEMES = ("http:", "https:", "mailto:", "ftp:")
 _OTHER = re.compile(r"<[!?/]")  # <!DOCTYPE, <![if, <?xml, </>
 _ATTRIBUTE = re.compile(r"""([^\s=/>"'<]+)(?:\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s>"']+)))?""")
@@ -176,7 +179,8 @@ _known = lru_cache(maxsize=1024)(_read)
 def _with_attributes(do: Do, name: str, inner: str) -> Tag:
     found: dict[str, str | None] = {}
     for key, double, single, bare in _ATTRIBUTE.findall(inner):
-        found.setdefault(key.lower(), entities.unescape(double or single or bare))
+        value = double or single or bare
+        found.setdefault(key.lower(), _REFERENCE.sub(_unescaped, value) if "&" in value else value)
     style = (found.get("style") or "")[:2000]
     if "hidden" in found or (style and _is_hidden(style)):
         return Tag(Do.NOTHING if do in (Do.IMAGE, Do.BREAK, Do.RULE) or name in _VOID else Do.DROP, name)
@@ -193,6 +197,10 @@ def _with_attributes(do: Do, name: str, inner: str) -> Tag:
         size=size[1] is not None if size else None,
         tight=name == "p" and _is_tight(found.get("class") or "", style),
     )
+
+
+def _unescaped(found: re.Match[str]) -> str:
+    return entities.unescape(found.group())
 
 
 def _is_hidden(style: str) -> bool:

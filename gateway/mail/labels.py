@@ -50,11 +50,22 @@ _EXTENSIONS = {
     "text/html": "html",
     "text/plain": "txt",
     "text/rfc822-headers": "txt",
+    "text/rtf": "rtf",
     "text/vcard": "vcf",
     "text/x-vcard": "vcf",
     "video/mp4": "mp4",
     "video/quicktime": "mov",
 }
+_TYPES = {ending: media for media, ending in reversed(_EXTENSIONS.items())} | {
+    "txt": "text/plain",
+    "zip": "application/zip",
+    "vcf": "text/vcard",
+}
+
+
+def type_of(name: str) -> str:
+    """The media type that a file's ending stands for, "application/octet-stream" where that is not known."""
+    return _TYPES.get(name.rpartition(".")[2].strip().lower(), "application/octet-stream")
 
 
 def _plain(given: str) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from gateway.mail.address import parse_author, parse_mailboxes
 from gateway.mail.body import Body, Leaf, leaves, read_body
-from gateway.mail.charset import decode
+from gateway.mail.charset import decode, trusted_hint
 from gateway.mail.clean import one_line
 from gateway.mail.delivery_report import read_report
 from gateway.mail.digest import digest
@@ -27,6 +28,7 @@ from gateway.mail.limits import scan
 from gateway.mail.minimal import read_minimal
 from gateway.mail.params import parse_params
 from gateway.mail.protection import protection, unread
+from gateway.mail.unpack import unpacked
 from gateway.model import Mailbox, Message
 from gateway.options import ReadLimits
 
@@ -34,6 +36,7 @@ __all__ = ["Unreadable", "read_message", "read_minimal"]
 
 _SUBJECT = 255
 _MOST_DEFECTS = 50
+_WORD_CHARSET = re.compile(rb"=\?([A-Za-z0-9_:.-]{2,40})[*?]")
 
 Fields = list[tuple[str, bytes]]
 
@@ -62,10 +65,10 @@ def read_message(raw: bytes, limits: ReadLimits, *, scanned: bool = False) -> Me
 def _read(raw: bytes, limits: ReadLimits) -> Message:
     tree = build_tree(raw)
     fields: Fields = [(name.lower(), octets(value)) for name, value in tree.raw_items()]
-    found = leaves(tree)
-    body = read_body(found, limits)
+    found = unpacked(leaves(tree), limits)
+    hint = _charset_hint(fields, found)
+    body = read_body(found, limits, hint)
     reading = HeaderReading(tree)
-    hint = _header_charset(found)
     author, refused = _author(raw, fields)
     first = _first_values(fields)
     content_type, params = _content_type(tree, first)
@@ -139,9 +142,13 @@ def _mailboxes(fields: Fields, name: str, hint: str, limits: ReadLimits) -> tupl
     return tuple(found)
 
 
-def _header_charset(found: Sequence[Leaf]) -> str:
-    """Raw 8-bit header octets are most often in the charset of the text."""
-    return next((leaf.params["charset"] for leaf in found if leaf.params.get("charset")), "")
+def _charset_hint(fields: Fields, found: Sequence[Leaf]) -> str:
+    """Octets without a label are most often in a charset that is named elsewhere in the mail."""
+    for leaf in found:
+        if hint := trusted_hint(leaf.params.get("charset", "")):
+            return hint
+    words = (_WORD_CHARSET.search(value) for _, value in fields if b"=?" in value)
+    return next((hint for word in words if word and (hint := trusted_hint(word[1].decode("ascii")))), "")
 
 
 def _date(read: datetime | None, value: str) -> datetime | None:

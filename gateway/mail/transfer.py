@@ -7,6 +7,9 @@ import re
 
 _LINE = 76  # RFC 2045 §6.8
 _BLOCK = (_LINE + 2) * 4096  # octets decoded at once: other threads wait for the end of it
+_NAME = re.compile("[^a-z0-9]+")
+_COMMENT = re.compile(r"\([^)]*\)")
+_LOOSE_SOFT_BREAK = re.compile(rb"=[ \t]+\r?\n")
 _ALPHABET = re.compile(rb"[^A-Za-z0-9+/=]+")
 _CHUNK = re.compile(rb"[A-Za-z0-9+/]+")
 _BEHIND = re.compile(
@@ -17,12 +20,12 @@ _UU_BEGIN = re.compile(rb"(?m)^begin [0-7]{3,4} [^\r\n]*\r?\n")
 
 def decode_transfer(payload: bytes, encoding: str) -> bytes:
     """The octets that `payload` carries. Unknown encodings are taken as identity; damage loses as little as it can."""
-    name = encoding.strip().lower().partition(";")[0].strip()
+    name = _NAME.sub("", _COMMENT.sub("", encoding.lower().partition(";")[0]))
     if name == "base64":
         return _base64(payload)
-    if name == "quoted-printable":
-        return binascii.a2b_qp(payload)
-    if name in ("x-uuencode", "uuencode", "uue", "x-uue"):
+    if name == "quotedprintable":
+        return binascii.a2b_qp(_LOOSE_SOFT_BREAK.sub(b"=\n", payload))
+    if name in ("xuuencode", "uuencode", "uue", "xuue"):
         return _uuencoded(payload)
     return payload
 
