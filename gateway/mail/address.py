@@ -21,9 +21,13 @@ _ADDR_SPEC = re.compile(rf"(?=[^@]{{1,64}}@[^@]{{1,253}}\Z)[{_ATEXT}]+(?:\.[{_AT
 _WORD = re.compile(rf'[ \t]*(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<atom>[{_ATEXT}.\x80-\U0010ffff]+))')
 _ANGLE = re.compile(r"[ \t]*<([^<>]*)>[ \t]*\Z")
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
-# words, and an address that holds nothing but letters, digits, dots, hyphens: no two readers differ on it
+# words of ASCII or of letters beyond it, and an address that holds nothing but letters, digits, dots, hyphens: no two
+# readers differ on it
 _SURE = rf"[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*@{_LABEL}(?:\.{_LABEL})+"
-_UNDOUBTED = re.compile(rf"{_SURE}|(?:[A-Za-z0-9=?_+/-]+(?: [A-Za-z0-9=?_+/-]+)* )?<{_SURE}>")
+_LETTERS = (
+    "A-Za-z\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u024f\u1e00-\u1eff\u3041-\u3096\u30a1-\u30fa\u4e00-\u9fff\uac00-\ud7a3"
+)
+_UNDOUBTED = re.compile(rf"{_SURE}|(?:[{_LETTERS}0-9=?_+/-]+(?: [{_LETTERS}0-9=?_+/-]+)* )?<{_SURE}>")
 _FOLD = re.compile(rb"\r?\n(?=[ \t]+[^ \t\r\n])")
 _LOOSE_FOLD = re.compile(r"\r?\n(?=[ \t])")
 

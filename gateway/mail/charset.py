@@ -87,6 +87,13 @@ def trusted_hint(label: str) -> str:
     return "" if not codecs or codecs[0] in ("cp1252", "iso8859-15", "utf-8") else label
 
 
+@lru_cache(maxsize=256)
+def seven_bit(declared: str) -> bool:
+    """Whether octets of ASCII may be other text under this label."""
+    codecs = _codecs(declared) if declared else ()
+    return bool(codecs) and (codecs[0] in _SEVEN_BIT or codecs[0].startswith(("utf-16", "utf-32")))
+
+
 def decode(octets: bytes, declared: str) -> tuple[str, int]:
     """Text of `octets` and how many characters could not be decoded (they are U+FFFD in the text).
 
@@ -97,7 +104,7 @@ def decode(octets: bytes, declared: str) -> tuple[str, int]:
     if octets[:3] == b"\xef\xbb\xbf":
         octets = octets[3:]
     codecs = _codecs(declared) if declared else ()
-    if codecs and (codecs[0] in _SEVEN_BIT or codecs[0].startswith(("utf-16", "utf-32"))):
+    if seven_bit(declared):
         text = _strict(octets, codecs) or _by_escapes(octets) or _damaged(octets, codecs[:1], 10)
         if text is not None:
             return text

@@ -5,7 +5,7 @@ from __future__ import annotations
 import binascii
 import re
 
-from gateway.mail.charset import decode
+from gateway.mail.charset import decode, seven_bit
 from gateway.mail.clean import no_controls
 
 _FOLD = re.compile(r"[ \t]*\r?\n[ \t]+")
@@ -20,6 +20,10 @@ def decode_words(raw: bytes | str, hint: str = "") -> str:
     adjacent words go (RFC 2047 §6.2); a character split over two words of one charset is put together. Words inside
     quotes, glued to text or with blanks in them are decoded too. `hint` is a charset for raw 8-bit octets.
     """
+    if isinstance(raw, bytes) and raw.isascii() and b"=?" not in raw and not seven_bit(hint):
+        text = raw.decode("ascii")
+        if text.isprintable():  # most values of most mail; what follows leaves them as they are
+            return text
     if isinstance(raw, str):
         if raw.isascii():
             return _decode_text(raw)

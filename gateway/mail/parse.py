@@ -26,6 +26,7 @@ from gateway.mail.header_read import (
 )
 from gateway.mail.limits import scan
 from gateway.mail.minimal import read_minimal
+from gateway.mail.ordinary import ordinary_date, ordinary_tree
 from gateway.mail.params import parse_params
 from gateway.mail.protection import protection, unread
 from gateway.mail.unpack import unpacked
@@ -63,13 +64,14 @@ def read_message(raw: bytes, limits: ReadLimits, *, scanned: bool = False) -> Me
 
 
 def _read(raw: bytes, limits: ReadLimits) -> Message:
-    tree = build_tree(raw)
+    ordinary = ordinary_tree(raw)
+    tree = build_tree(raw) if ordinary is None else ordinary
     fields: Fields = [(name.lower(), octets(value)) for name, value in tree.raw_items()]
     found = unpacked(leaves(tree), limits)
     hint = _charset_hint(fields, found)
     body = read_body(found, limits, hint)
-    reading = HeaderReading(tree)
-    author, refused = _author(raw, fields)
+    date, flaws = _date_and_flaws(tree, fields)
+    author, refused = _author(odd_grammar(raw) if ordinary is None else "", fields)
     first = _first_values(fields)
     content_type, params = _content_type(tree, first)
     ids = message_ids(_ascii(first, "message-id"))
@@ -83,7 +85,7 @@ def _read(raw: bytes, limits: ReadLimits) -> Message:
         to=_mailboxes(fields, "to", hint, limits),
         cc=_mailboxes(fields, "cc", hint, limits),
         subject=one_line(decode_words(first.get("subject", b""), hint), _SUBJECT),
-        date=_date(reading.date, _ascii(first, "date")),
+        date=_date(date, _ascii(first, "date")),
         headers=tuple((name, decode_words(value, hint)) for name, value in fields),
         content_type=content_type,
         content_params=params,
@@ -95,7 +97,7 @@ def _read(raw: bytes, limits: ReadLimits) -> Message:
         report=read_report(found),
         digest=digest(fields, ((leaf.type, leaf.content) for leaf in found)),
         size=len(raw),
-        defects=_defects(refused, fields, reading, _with_unread(body)),
+        defects=_defects(refused, fields, flaws, _with_unread(body)),
     )
 
 
@@ -104,8 +106,18 @@ def _with_unread(body: Body) -> tuple[str, ...]:
     return (*body.defects, said) if said else body.defects
 
 
-def _author(raw: bytes, fields: Fields) -> tuple[Mailbox | None, str]:
-    odd = odd_grammar(raw)
+def _date_and_flaws(tree: Part, fields: Fields) -> tuple[datetime | None, Sequence[str]]:
+    """What mail-parser says of the date, and the kinds of defects that it finds in header and structure."""
+    dates = [(name, value) for name, value in fields if name in ("date", "resent-date")]
+    if len(dates) == 1 and dates[0][0] == "date" and not any(part.defects for part in tree.walk()):
+        date = ordinary_date(dates[0][1].decode("latin-1"))
+        if date is not None:
+            return date, ()
+    reading = HeaderReading(tree)
+    return reading.date, sorted(reading.defects_categories)
+
+
+def _author(odd: str, fields: Fields) -> tuple[Mailbox | None, str]:
     if odd:
         return None, odd
     return parse_author([value for name, value in fields if name == "from"])
@@ -157,12 +169,12 @@ def _date(read: datetime | None, value: str) -> datetime | None:
     return found.astimezone(UTC) if found is not None else None
 
 
-def _defects(refused: str, fields: Fields, reading: HeaderReading, body: tuple[str, ...]) -> tuple[str, ...]:
+def _defects(refused: str, fields: Fields, flaws: Sequence[str], body: tuple[str, ...]) -> tuple[str, ...]:
     found = [f"author: {refused}"] if refused else []
     for name in ("subject", "message-id", "date"):
         times = sum(1 for key, _ in fields if key == name)
         if times > 1:
             found.append(f"{times} {name} fields")
-    found.extend(sorted(reading.defects_categories))
+    found.extend(flaws)
     found.extend(body)
     return tuple(one_line(defect, 300) for defect in found[:_MOST_DEFECTS])
