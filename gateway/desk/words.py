@@ -24,6 +24,7 @@ _LETTERS = str.maketrans({"đ": "d", "ð": "d", "ł": "l", "ø": "o", "ı": "i"}
 _ETH = str.maketrans({"ð": "đ"})  # old fonts wrote Ð (eth) for Đ
 _SHORT_PIECE = 40
 _MOST_KEPT = 16_384
+_DIGIT = re.compile(r"[0-9]")
 _MARKS = "".join(char for char in map(chr, range(0x300, 0x1F000)) if unicodedata.combining(char))
 _MARK_RUN = re.compile(f"([{_MARKS}]{{8}})[{_MARKS}]+")
 _NO_WORD_RUN = re.compile(r"\W{9,}")  # found quickly; a run of marks is one
@@ -47,7 +48,8 @@ _ENGLISH = frozenset(_ENGLISH_TEXT.split())
 
 
 class _Kept(dict[str, Made]):
-    """What `make` makes of short strings, each made once: mail has few different words. Emptied when it is full."""
+    """What `make` makes of short strings, each made once: mail has few different words, but any number of numbers. So
+    what has a digit is not kept. Emptied when it is full."""
 
     def __init__(self, make: Callable[[str], Made]) -> None:
         super().__init__()
@@ -55,7 +57,7 @@ class _Kept(dict[str, Made]):
 
     def __missing__(self, text: str) -> Made:
         made = self._make(text)
-        if len(text) <= _SHORT_PIECE:  # long ones would fill the memory
+        if len(text) <= _SHORT_PIECE and not _DIGIT.search(text):  # long ones would fill the memory
             if len(self) >= _MOST_KEPT:
                 self.clear()
             self[text] = made
@@ -254,7 +256,8 @@ class Lexicon:
         would begin."""
         if not self._pairs:
             return
-        line = list(map(_bare.__getitem__, words))
+        bare = {word: _bare[word] for word in present if not word.isascii()}
+        line = list(map(bare.get, words, words)) if bare else words
         there = map(self._pairs.__contains__, zip(line, islice(line, 1, None), strict=False))
         for place in compress(count(), there):
             for phrase in self._pairs[line[place], line[place + 1]]:

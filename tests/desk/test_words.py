@@ -204,7 +204,10 @@ def test_what_is_kept_of_a_piece_is_what_its_normal_form_gives(piece: str) -> No
 def test_what_is_kept_of_words_has_a_bound() -> None:
     kept = _Kept(str.upper)
     for number in range(2 * _MOST_KEPT):
+        word = "".join(chr(ord("a") + int(digit)) for digit in str(number))
+        assert kept[word] == word.upper()
         assert kept[f"w{number}"] == f"W{number}"
-    assert len(kept) <= _MOST_KEPT
+    assert 0 < len(kept) <= _MOST_KEPT
+    assert not any(map(str.isdigit, "".join(kept)))
     assert kept["x" * 1000] == "X" * 1000
     assert "x" * 1000 not in kept
