@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from urllib.parse import quote
 
 from gateway.mail.charset import decode
 from gateway.mail.clean import cut, many_lines, one_line
@@ -40,6 +41,7 @@ class Leaf:
     disposition: str
     name: str  # as given, not yet a label
     content_id: str
+    location: str  # Content-Location
     content: bytes = field(repr=False)
     encoded: Encoded | None = field(repr=False)
     encoding: str
@@ -98,6 +100,7 @@ def _leaf(part: Part, path: str, media: str, parent: str, group: str, attached: 
         disposition=disposition,
         name=extra.get("filename") or params.get("name") or "",
         content_id=one_line(part.field("content-id").decode("ascii", "ignore"), 250).strip("<> "),
+        location=one_line(part.field("content-location").decode("ascii", "ignore"), 250).strip(),
         content=content,
         encoded=encoded,
         encoding=encoding.strip().lower(),
@@ -124,6 +127,7 @@ class _Section:
     group: str
     plain: list[str] = field(default_factory=list)
     html: list[str] = field(default_factory=list)
+    mislabelled: bool = False  # the HTML was called text/plain
     shown: str = ""  # the text of `html`
     regions: tuple[Region, ...] = ()  # of `shown`
 
@@ -131,13 +135,13 @@ class _Section:
 def read_body(found: list[Leaf], limits: ReadLimits, hint: str = "") -> Body:
     """Text, HTML and attachments of the leaves of one message. `hint`: the charset of text that names none."""
     sections: list[_Section] = []
-    attachments: list[Attachment] = []
+    files: list[Leaf] = []
     defects: list[str] = []
     room = limits.text * 2  # octets to decode: no charset of ours needs more for `limits.text` octets of UTF-8
     for leaf in found:
         if not _is_text(leaf, sections):
             if not (leaf.group and leaf.type in _NOT_SHOWN):
-                attachments.append(_attachment(leaf))
+                files.append(leaf)
             continue
         shown = _beginning(leaf.content, room)
         room -= len(shown)
@@ -152,7 +156,15 @@ def read_body(found: list[Leaf], limits: ReadLimits, hint: str = "") -> Body:
     joined = cut("\n".join(_texts(sections)), limits.text)
     html = cut("\n".join(piece for section in sections for piece in section.html), limits.text)
     html_text = cut("\n".join(section.shown for section in sections if section.html), limits.text)
-    return Body(joined, html, html_text, _all_regions(sections), tuple(attachments), tuple(defects))
+    attachments = tuple(_attachment(leaf, _is_shown(leaf, html)) for leaf in files)
+    return Body(joined, html, html_text, _all_regions(sections), attachments, tuple(defects))
+
+
+def _is_shown(leaf: Leaf, html: str) -> bool:
+    """Whether the HTML shows this part as a picture (RFC 2392, RFC 2557), whatever its disposition says."""
+    if leaf.content_id and "cid:" in html:
+        return f"cid:{leaf.content_id}" in html or f"cid:{quote(leaf.content_id)}" in html
+    return bool(leaf.location) and leaf.parent == "related" and f'"{leaf.location}"' in html
 
 
 def _meta_charset(leaf: Leaf, content: bytes) -> str:
@@ -192,8 +204,10 @@ def _beginning(content: bytes, room: int) -> bytes:
 
 def _is_text(leaf: Leaf, sections: list[_Section]) -> bool:
     """Body text: text/plain or text/html that is not an attachment. A named part is, unless it is the first text."""
-    if leaf.attached or leaf.disposition == "attachment" or leaf.type not in ("text/plain", "text/html"):
+    if leaf.attached or leaf.type not in ("text/plain", "text/html"):
         return False
+    if leaf.disposition == "attachment":
+        return not leaf.parent and not leaf.name  # nothing else is there to be read
     if leaf.name and sections:
         return bool(leaf.group) and leaf.group == sections[-1].group and leaf.disposition != "inline"
     return not leaf.name or leaf.disposition != "inline" or leaf.parent != "mixed"
@@ -204,7 +218,10 @@ def _add(sections: list[_Section], leaf: Leaf, text: str) -> None:
         sections.append(_Section(leaf.group))
     section = sections[-1]
     if leaf.type == "text/html" or _HTML_SOURCE.match(text):
+        if section.mislabelled:
+            section.html.pop()  # both faces are HTML
         section.html.append(text)
+        section.mislabelled = leaf.type != "text/html" and bool(leaf.group)
         return
     if leaf.params.get("format", "").lower() == "flowed":
         text = unflow(text, leaf.params.get("delsp", "").lower() == "yes")
@@ -219,7 +236,8 @@ def _texts(sections: list[_Section]) -> list[str]:
         text = _section_text(section)
         if before is not None and not before.html and not section.plain and texts and _contains(text, texts[-1]):
             texts.pop()
-        if text.strip():
+        said = before is not None and bool(before.html) and not before.plain and not section.html and bool(texts)
+        if text.strip() and not (said and _contains(texts[-1], text)):
             texts.append(text)
         before = section
     return texts
@@ -236,7 +254,9 @@ def _is_stub(plain: str, shown: str) -> bool:
     bare = plain.strip()
     if not bare:
         return True
-    return len(bare) <= _STUB and len(shown) > len(bare) and _STUB_WORDS.search(bare) is not None
+    if len(bare) > _STUB or not shown.strip() or _STUB_WORDS.search(bare) is None:
+        return False
+    return len(shown) > len(bare) or not _contains(shown, bare)
 
 
 def _contains(shown: str, plain: str) -> bool:
@@ -244,10 +264,8 @@ def _contains(shown: str, plain: str) -> bool:
     return bool(bare) and bare in _BLANKS.sub("", shown)
 
 
-def _attachment(leaf: Leaf) -> Attachment:
-    inline = leaf.disposition == "inline" or (
-        bool(leaf.content_id) and leaf.parent == "related" and not leaf.disposition
-    )
+def _attachment(leaf: Leaf, shown: bool) -> Attachment:
+    inline = leaf.disposition == "inline" or shown
     return Attachment(
         path=leaf.path,
         name=label(leaf.name, leaf.path, leaf.type),

@@ -26,6 +26,9 @@ _ID = re.compile(r"<[!-;=?-~]{1,250}>")
 _ISO_DATE = re.compile(r"\d{4}-\d\d-\d\d[ T]\d")
 _ISO_BLANK = re.compile(r"[ \t]+([+-]\d|Z)")
 _NAMED_OFFSET = re.compile(r"(?:GMT|UTC?)\s?([+-]\d\d:?\d\d)\b")
+_HALF_DAY = re.compile(r"\b(\d{1,2}):(\d\d)(:\d\d)?\s?([AaPp])\.?[Mm]\b\.?")
+_NUMBERED_MONTH = re.compile(r"\b(\d{1,2})\s+(?:thg|th\S{0,8}ng)\.?\s+(\d{1,2})[,\s]")  # "24 thg 11 2026"
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _NO_FIELD = re.compile(rb"(?m)^(?![!-9;-~]+:|[ \t]|\r?$)")
 _BLANK_LINE = re.compile(rb"\r?\n\r?\n")
 
@@ -191,7 +194,7 @@ def lenient_date(value: str) -> datetime | None:
     try:
         if _ISO_DATE.match(value):
             return _iso_date(value)
-        found = parsedate_tz(_NAMED_OFFSET.sub(r"\1", value))
+        found = parsedate_tz(_plain_date(value))
         if found is None:
             return None
         year, month, day, hour, minute, second = found[:6]
@@ -207,7 +210,20 @@ def _iso_date(value: str) -> datetime:
 
 def is_odd_date(value: str) -> bool:
     """Whether a date is in a form that mail-parser misreads without a word: "GMT+0700" as GMT."""
-    return _NAMED_OFFSET.search(value[:100]) is not None
+    return _NAMED_OFFSET.search(value[:100]) is not None or _HALF_DAY.search(value[:100]) is not None
+
+
+def _plain_date(value: str) -> str:
+    """A date as RFC 5322 has it, out of forms that only look like one."""
+    value = _NAMED_OFFSET.sub(r"\1", value)
+    half = _HALF_DAY.search(value)
+    if half:
+        hour = int(half[1]) % 12 + (12 if half[4] in "Pp" else 0)
+        value = f"{value[: half.start()]}{hour:02}:{half[2]}{half[3] or ''}{value[half.end() :]}"
+    numbered = _NUMBERED_MONTH.search(value)
+    if numbered and 1 <= int(numbered[2]) <= 12:
+        value = f"{numbered[1]} {_MONTHS[int(numbered[2]) - 1]} {value[numbered.end() :].strip()}"
+    return value
 
 
 def part_type(part: Part) -> str:

@@ -36,6 +36,10 @@ def parse_params(value: bytes | str) -> tuple[str, dict[str, str]]:
     """
     text = value if isinstance(value, str) else decode(value, "")[0]
     main, _, rest = text.partition(";")
+    if "=" in main:  # no ";" before the first parameter, or nothing before it
+        first = main.split(None, 1)
+        main = first[0] if len(first) > 1 and "=" not in first[0] else ""
+        rest = text[len(main) :] if not main else text.lstrip()[len(main) :]
     plain: dict[str, str] = {}
     pieces: dict[str, dict[int, tuple[str, bool]]] = {}
     position = 0
