@@ -27,6 +27,7 @@ from gateway.edge.http import HttpServer, build_app
 from gateway.edge.imap_in import ImapPoller
 from gateway.edge.memory import give_back, settle
 from gateway.edge.smtp_in import SmtpListener
+from gateway.edge.smtp_spool import Spools
 from gateway.edge.spare import SpareDescriptor
 from gateway.flow.alarm_book import lasting, read_book
 from gateway.flow.alarms import Alarms, Ways
@@ -256,6 +257,7 @@ class Daemon:
         )
         doors.callback(spare.close)
         self._loop.set_exception_handler(spare.handle)
+        spools = Spools(self._parts.store.parts.blobs.spool, self._ready)
         for name, listen, source in wanted:
             if listen is None:
                 continue
@@ -269,6 +271,7 @@ class Daemon:
                 self._ready,
                 sock=inherited.get(name),
                 owns_domain=self._owns,
+                spools=spools,
             )
             await listener.start()
             log.listening(name, listen.host, listener.port)

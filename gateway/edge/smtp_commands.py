@@ -8,12 +8,12 @@ import re
 from gateway import log
 from gateway.edge.smtp_address import Path, Refusal, is_relay_form, read_path
 from gateway.edge.smtp_auth import LoginConversation
-from gateway.edge.smtp_data import DataReader, Fault, hops, trace_field
+from gateway.edge.smtp_data import DataReader, Fault, trace_field
 from gateway.edge.smtp_protocol import COMMIT_WAIT, TRY_LATER
+from gateway.edge.smtp_spool import Incoming
 from gateway.model import Envelope, Received
 
 _CHUNK = 1024 * 1024  # more than the stream reader ever holds: a read empties it
-_HOPS = 50
 _LOGGED = 320  # characters of a refused address
 _UNPRINTABLE = re.compile(r"[^!-~]")
 _FULL = "452 4.3.1 no room for mail now, try again later"
@@ -160,7 +160,7 @@ class MailConversation(LoginConversation):
     async def _take_data(self) -> None:
         listen = self.reception.listen
         reader = DataReader(listen.max_size, listen.line_limit)
-        held = 0
+        incoming = Incoming(reader, self.reception.spools, self.reception.room, self._trace)
         try:
             end = self.loop.time() + listen.data_timeout
             while not (reader.done or reader.overrun or reader.fault is Fault.SMUGGLING):
@@ -169,22 +169,16 @@ class MailConversation(LoginConversation):
                 if not chunk:
                     raise asyncio.IncompleteReadError(b"", None)
                 reader.feed(chunk)
-                if reader.held != held:
-                    held = self._hold(reader, held)
+                await incoming.settle()
             self.ahead[:0] = reader.rest  # commands pipelined after the dot
+            if reader.done and not reader.fault and incoming.too_many_hops():
+                reader.refuse(Fault.HOPS)
             if reader.fault or reader.overrun:
                 await self._refuse_data(reader)
             else:
-                await self._keep(reader)
+                await self._keep(incoming)
         finally:
-            self.reception.room.release(held)
-
-    def _hold(self, reader: DataReader, held: int) -> int:
-        if self.reception.room.grow(held, reader.held):
-            return reader.held
-        reader.refuse(Fault.NO_ROOM)
-        self.reception.room.release(held)
-        return 0
+            incoming.drop()
 
     async def _refuse_data(self, reader: DataReader) -> None:
         reply = (reader.fault or Fault.TOO_BIG).value
@@ -194,23 +188,8 @@ class MailConversation(LoginConversation):
             log.refused(self.peer, reply, self.mail.sender or "")
             self.leave(reply)
 
-    async def _keep(self, reader: DataReader) -> None:
-        content = reader.content()
-        if hops(content) > _HOPS:
-            await self._say("554 5.4.6 too many hops")
-            return
+    async def _keep(self, incoming: Incoming) -> None:
         self.set_deadline(self.loop.time() + COMMIT_WAIT)
-        received = self._received(content)
-        content.release()
-        reader.forget()  # `received` has a copy
-        reply = await self._commit(received)
-        if reply.startswith("2"):
-            self.forget_errors()
-        await self.push(reply)
-
-    def _received(self, content: memoryview) -> Received:
-        at = self.reception.now()
-        trace = trace_field(self.hostname, self.helo, self.peer, self._protocol_name(), at, vouched=self.vouched)
         envelope = Envelope(
             mail_from=self.mail.sender,
             rcpt_to=tuple(self.mail.recipients),
@@ -219,7 +198,14 @@ class MailConversation(LoginConversation):
             helo=self.helo,
             vouched=self.vouched,
         )
-        return Received(source=self.reception.source, envelope=envelope, raw=b"".join((trace, content)), at=at)
+        reply = await self._commit(incoming, envelope)
+        if reply.startswith("2"):
+            self.forget_errors()
+        await self.push(reply)
+
+    def _trace(self) -> bytes:
+        at = self.reception.now()
+        return trace_field(self.hostname, self.helo, self.peer, self._protocol_name(), at, vouched=self.vouched)
 
     def _protocol_name(self) -> str:
         """RFC 3848."""
@@ -227,17 +213,21 @@ class MailConversation(LoginConversation):
             return "SMTP"
         return "ESMTP" + ("S" if self._tls_protocol else "") + ("A" if self.login else "")
 
-    async def _commit(self, received: Received) -> str:
+    async def _commit(self, incoming: Incoming, envelope: Envelope) -> str:
         """The commit goes on to its end whatever becomes of this client; its repeat is recognised later."""
+        commit = None
         try:
+            content, at = await incoming.content(), self.reception.now()
+            received = Received(source=self.reception.source, envelope=envelope, raw=content, at=at)
             commit = asyncio.wrap_future(self.reception.accept(received), loop=self.loop)
             self.reception.commits.add(commit)
             commit.add_done_callback(self.reception.commits.discard)
             intake = await asyncio.shield(commit)
         except asyncio.CancelledError:
-            if commit.cancelled():
+            if commit is not None and commit.cancelled():
                 return TRY_LATER
-            commit.add_done_callback(_seen)
+            if commit is not None:
+                commit.add_done_callback(_seen)
             raise
         except Exception as error:  # noqa: BLE001  # any fault of the store is temporary to the client (law 1)
             return _FULL if getattr(error, "full", False) else await self.handle_exception(error)

@@ -29,13 +29,17 @@ class Fault(Enum):
     LONG_LINE = "554 5.6.0 a line is too long"
     SMUGGLING = "550 5.6.11 bare CR or LF around a dot"
     NO_ROOM = "452 4.3.1 too much large mail at once, try again later"
+    NO_DISK = "452 4.3.1 no room for mail now, try again later"
+    HOPS = "554 5.4.6 too many hops"
+    OURS = "451 4.3.0 try again later"
 
 
 class DataReader:
     """Feed it what arrives; when `done`, `content` is the message without dot-stuffing and `rest` what follows it.
 
     `fault` is set as soon as it is known and keeps its first value; the content is thrown away then. `overrun` says
-    that more than the limit and SLACK have come without an end: hang up. At most `max_size` octets are held.
+    that more than the limit and SLACK have come without an end: hang up. At most `max_size` octets are held, less
+    those that were drained.
     """
 
     def __init__(self, max_size: int, line_limit: int) -> None:
@@ -46,6 +50,7 @@ class DataReader:
         self._max_size = max_size
         self._line_limit = line_limit
         self._content = bytearray()
+        self._drained = -2  # the line end put before the data is none of them
         self._tail = b"\r\n"  # not yet judged; the data begins as if after a line end
         self._before = b""  # the octets judged last, as they came
         self._bare = False
@@ -61,8 +66,16 @@ class DataReader:
         return len(self._content)
 
     def content(self) -> memoryview:
-        """The message; every line ends with CR LF. Only when `done` and there is no fault."""
-        return memoryview(self._content)[2:]
+        """The message, as far as it is not drained; every line ends with CR LF. Only when there is no fault."""
+        return memoryview(self._content)[max(0, -self._drained) :]
+
+    def drain(self) -> bytes:
+        """What has come so far, which is held no more; the next piece begins behind it."""
+        with self.content() as piece:
+            drained = bytes(piece)
+        self._drained += len(self._content)
+        self._content = bytearray()
+        return drained
 
     def forget(self) -> None:
         """Gives the memory of the content back; every view of it has been released."""
@@ -96,7 +109,7 @@ class DataReader:
         if self._too_long(piece):
             return self.refuse(Fault.LONG_LINE)
         self._content += piece
-        if len(self._content) - 2 > self._max_size:
+        if self._drained + len(self._content) > self._max_size:
             self.refuse(Fault.TOO_BIG)
         return None
 

@@ -14,13 +14,14 @@ from gateway.edge.smtp_door import Door
 from gateway.edge.smtp_limits import Connections, Networks, Room
 from gateway.edge.smtp_logins import Logins
 from gateway.edge.smtp_protocol import Reception
+from gateway.edge.smtp_spool import Spools
 from gateway.edge.smtp_tls import Certificate
 from gateway.model import Received, Source
 from gateway.options import Listen
 
 _AT_ONCE = 128  # clients taken in until others have their turn
 _BACKLOG = 1024  # that may wait for it; the kernel lets the next ones try again after seconds
-_ROOM_MESSAGES = 4  # largest messages that may be in memory at once
+_ROOM_MESSAGES = 4  # largest messages that may be in memory at once, where there is no spool
 _SHUTTING_DOWN = "421 4.3.2 closing, try again later"
 
 
@@ -33,7 +34,8 @@ class SmtpListener:
     in threads. `ready` answers "" or the reason why mail cannot be taken: 421 4.3.2 and hanging up where it begins
     with "broken", 451 4.3.0 where with "read-only", else 452 4.3.1; the reason is never said. Without `owns_domain` a
     domain is ours if its postmaster is accepted (RFC 5321 §4.5.1). `sock` is a listening socket (socket activation),
-    used instead of host and port.
+    used instead of host and port. With `spools` large messages come in through files, else through memory, where they
+    share room and some are told 452.
     """
 
     def __init__(
@@ -47,6 +49,7 @@ class SmtpListener:
         ready: Callable[[], str],
         sock: socket.socket | None = None,
         owns_domain: Callable[[str], bool] | None = None,
+        spools: Spools | None = None,
     ) -> None:
         trusted = Networks(listen.trusted_relays)
         self._sock = sock
@@ -64,6 +67,7 @@ class SmtpListener:
             trusted=trusted,
             connections=Connections(listen.max_connections, listen.max_per_peer, trusted),
             room=Room(_ROOM_MESSAGES * listen.max_size),
+            spools=spools,
             certificate=Certificate(listen.tls_cert, listen.tls_key) if listen.tls_cert else None,
         )
 

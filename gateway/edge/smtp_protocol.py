@@ -18,6 +18,7 @@ from aiosmtpd.smtp import SMTP, TLSSetupException
 from gateway import log
 from gateway.edge.smtp_limits import Connections, Networks, Room, peer_address
 from gateway.edge.smtp_logins import Logins
+from gateway.edge.smtp_spool import Spools
 from gateway.edge.smtp_tls import Certificate
 from gateway.model import Received, Source
 from gateway.options import Listen
@@ -50,6 +51,7 @@ class Reception:
     trusted: Networks
     connections: Connections
     room: Room
+    spools: Spools | None = None
     certificate: Certificate | None = None
     present: set[Conversation] = field(default_factory=set)
     commits: set[asyncio.Future[int]] = field(default_factory=set)

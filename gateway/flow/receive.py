@@ -104,7 +104,8 @@ class Desk:
 
     def step(self) -> int:
         """One group; the number of messages that got their outcome, or a failed try, or went to the slow lane."""
-        claimed = self._tools.store.claim(GROUP)
+        limits = self._tools.current().fixed.limits
+        claimed = self._tools.store.claim(GROUP, largest=limits.in_process + limits.in_process_files)
         if not claimed:
             if not self._slow:
                 self._tools.at_work(())
@@ -130,15 +131,24 @@ class Desk:
         """(ordinary, slow); what is over a limit is put aside, unless a person has let it out."""
         ordinary, slow = [], []
         for intake in claimed:
+            if intake.size and not intake.raw:  # too large to be looked at here
+                slow.append(intake)
+                continue
             found = self._scanned(intake)
-            if found.over and not intake.released:
-                self._tools.store.quarantine(intake.id, found.over)
-                log.quarantined(intake.id, found.over)
-            elif found.over or found.unusual or intake.attempts or intake.id in self._tools.suspects:
+            if self._put_aside(intake, found):
+                continue
+            if found.over or found.unusual or intake.attempts or intake.id in self._tools.suspects:
                 slow.append(intake)
             else:
                 ordinary.append(intake)
         return ordinary, slow
+
+    def _put_aside(self, intake: Intake, found: Scan) -> bool:
+        if not found.over or intake.released:
+            return False
+        self._tools.store.quarantine(intake.id, found.over)
+        log.quarantined(intake.id, found.over)
+        return True
 
     def _scanned(self, intake: Intake) -> Scan:
         try:
@@ -183,7 +193,7 @@ class Desk:
                 return 0
             del self._slow[intake.id]
         with self._holding([intake]):
-            if (whole := self._whole(intake)) is not None:
+            if (whole := self._whole(intake)) is not None and not self._put_aside(whole, self._scanned(whole)):
                 self._handle([whole], self.apart)
         return 1
 

@@ -113,7 +113,7 @@ def _leaf(part: Part, path: str, media: str, parent: str, group: str, attached: 
 def _decoded(part: Part, media: str, encoding: str) -> tuple[bytes, Encoded | None]:
     stored, place = part.stored(), part.place()
     if place is not None and encoding.strip().lower() == "base64" and (regular := decode_regular(stored)) is not None:
-        return regular[0], Encoded(regular[1], place[0])
+        return regular[0], Encoded(part.view(place[0], len(regular[1])), place[0])
     if media.startswith("text/") and encoding.strip().lower() == "base64":
         encoded, behind = split_base64(stored)
         return decode_transfer(encoded, encoding) + (b"\r\n" + behind if behind else b""), None

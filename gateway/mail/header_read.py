@@ -64,6 +64,11 @@ class Part(Tree):
         stored, left_out = self.__dict__.get("_payload"), self.__dict__.get("left_out")
         return left_out.place(stored) if left_out is not None and isinstance(stored, str) else None
 
+    def view(self, begin: int, size: int) -> memoryview:
+        """Raw octets at a `place`, not copied."""
+        left_out: LeftOut = self.__dict__["left_out"]
+        return memoryview(left_out.raw)[begin : begin + size]
+
     def field(self, name: str) -> bytes:
         """The first value of a field as received, folds included; b"" if absent."""
         for key, value in self.raw_items():

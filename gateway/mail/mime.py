@@ -39,14 +39,14 @@ class _Entity:
 
     header: bytes
     names: tuple[str, ...]
-    body: tuple[bytes, ...]
+    body: tuple[bytes | memoryview, ...]
 
     @property
-    def pieces(self) -> tuple[bytes, ...]:
+    def pieces(self) -> tuple[bytes | memoryview, ...]:
         """The whole of it, with a line end at its end."""
         whole = (self.header, b"\r\n", *self.body)
-        last = next(piece for piece in reversed(whole) if piece)
-        return whole if last.endswith(b"\r\n") else (*whole, b"\r\n")
+        last = bytes(next(piece for piece in reversed(whole) if piece)[-2:])
+        return whole if last == b"\r\n" else (*whole, b"\r\n")
 
 
 def content(text: str, html: str, attachments: Sequence[Attachment]) -> Content:
@@ -109,14 +109,15 @@ def _multipart(subtype: str, parts: Sequence[_Entity]) -> _Entity:
 
 
 def _boundary(parts: Sequence[_Entity]) -> bytes:
-    """ "=_" occurs neither in base64 nor in quoted-printable; attached 7-bit mails are looked through."""
+    """ "=_" occurs neither in base64 nor in quoted-printable; attached 7-bit mails are looked through. A view is
+    known to be base64."""
     pieces = [piece for part in parts for piece in (b"\0", part.header, b"\r\n", *part.body)][1:]
     digest = sha256()
     for piece in pieces:
         digest.update(piece)
     while True:
         boundary = b"=_" + digest.hexdigest()[:32].encode("ascii")
-        if not any(boundary in piece for piece in pieces):
+        if not any(boundary in piece for piece in pieces if isinstance(piece, bytes)):
             return boundary
         digest.update(b"again")
 

@@ -57,7 +57,7 @@ def _unpack(data: bytes, raw: bytes) -> Message:
     plain: dict[str, Any] = json.loads(data[_HEAD.size : position])
     attachments = []
     for path, name, media, inline, content_id, length, place in plain["attachments"]:
-        encoded = None if place is None else Encoded(raw[place[0] : place[0] + place[1]], place[0])
+        encoded = None if place is None else Encoded(memoryview(raw)[place[0] : place[0] + place[1]], place[0])
         content = data[position : position + length] if encoded is None else a2b_base64(encoded.octets)
         if len(content) != length:
             raise ValueError("a packed message is cut short")

@@ -61,6 +61,7 @@ from gateway.model.incoming import (
     Reading,
     Received,
     Region,
+    Spooled,
     Token,
     TokenCheck,
 )
@@ -118,6 +119,7 @@ __all__ = [
     "SentMail",
     "SetTarget",
     "Source",
+    "Spooled",
     "Stage",
     "StagedMail",
     "Stale",

@@ -24,12 +24,24 @@ class Envelope:
 
 
 @dataclass(frozen=True, slots=True)
+class Spooled:
+    """Raw octets that are too many to be held in memory: in a scratch file of the store, which sees to it."""
+
+    path: str
+    size: int
+    sha256: bytes = field(repr=False)
+
+    def __len__(self) -> int:
+        return self.size
+
+
+@dataclass(frozen=True, slots=True)
 class Received:
     """One message as an edge got it, on its way into intake. `key` makes a repeat by the same edge one row."""
 
     source: Source
     envelope: Envelope
-    raw: bytes
+    raw: bytes | Spooled
     at: datetime
     key: str | None = None  # unique where given: "imap:<mailbox>:<folder>:<uidvalidity>:<uid>"
     quiet: bool = False  # first import: ticket it, acknowledge nothing
@@ -61,6 +73,7 @@ class Intake:
     attempts: int = 0
     confirmed: bool = False  # a staged agent mail, released by its confirmation: counts as E3
     released: bool = False  # let out of quarantine by a person: no rule holds it again
+    size: int = 0  # of the raw octets, also where these are left out, since they are many
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +94,7 @@ class Encoded:
     """An attachment as base64 that can stand in a mail of ours as it is, so that it need not be encoded again: lines of
     76 letters that end with CR LF, the last one without. `at`: where it begins in the raw octets."""
 
-    octets: bytes = field(repr=False)
+    octets: memoryview = field(repr=False)  # of the raw octets: no copy of them
     at: int
 
 

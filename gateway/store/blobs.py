@@ -6,6 +6,7 @@ as much as parsing, threading and routing it together. Higher levels take longer
 
 from __future__ import annotations
 
+import filecmp
 import hashlib
 import os
 import tempfile
@@ -19,10 +20,12 @@ import sqlalchemy as sa
 import zstandard
 from sqlalchemy.engine import Connection
 
+from gateway.model import Spooled
 from gateway.store import schema
 from gateway.store.errors import store_error
 from gateway.store.folders import make_folder, sync_folder
 from gateway.store.sets import or_nothing, upsert
+from gateway.store.spool import Spool
 
 FILE_FROM = 128 * 1024
 _LEVEL = 1
@@ -49,21 +52,21 @@ class Packed:
 class Blobs:
     """The folder of large ones: `<folder>/aa/<sha256>`, made by temporary file, fsync, rename, fsync of the folder.
 
-    `folder` None: large ones are in the database too, where several machines find them.
+    `folder` None: large ones are in the database too, where several machines find them. `scratch`: where spooled ones
+    are until then; of the folder by default.
     """
 
-    def __init__(self, folder: Path | None) -> None:
+    def __init__(self, folder: Path | None, scratch: Path | None = None) -> None:
         self._files = folder is not None
         folder = folder or Path(os.devnull)
         self._folder = folder
-        self._scratch = folder / "tmp"
+        self._scratch = scratch or folder / "tmp"
         self._certain = set[Path]()  # inner folders that this process has seen on disk
 
     def prepare(self) -> None:
         """Makes the folder and removes what a killed run left half-written."""
-        if not self._files:
-            return
-        make_folder(self._folder)
+        if self._files:
+            make_folder(self._folder)
         make_folder(self._scratch)
         for left in self._scratch.iterdir():
             left.unlink()
@@ -72,8 +75,15 @@ class Blobs:
         name = sha256.hex()
         return self._folder / name[:2] / name
 
-    def pack(self, raw: bytes) -> Packed:
-        """Compresses `raw`; a large one is in its file, synced, on return. Raises StoreUnavailable."""
+    def spool(self) -> Spool:
+        """For large octets that are still to come. Raises StoreUnavailable."""
+        return Spool(self._scratch)
+
+    def pack(self, raw: bytes | Spooled) -> Packed:
+        """Compresses `raw`; a large one is in its file, synced, on return. A spooled one has become its file, or is
+        gone, whatever happens. Raises StoreUnavailable."""
+        if isinstance(raw, Spooled):
+            return self._pack_spooled(raw)
         sha256 = hashlib.sha256(raw).digest()
         squeezed = _squeezed(raw)
         codec, content = (_SQUEEZED, squeezed) if len(squeezed) < len(raw) else ("raw", raw)
@@ -85,6 +95,35 @@ class Blobs:
             self._certain.clear()  # a folder may have been taken away: it is made again next time
             raise store_error(error) from error
         return Packed(sha256, len(raw), codec, None)
+
+    def _pack_spooled(self, raw: Spooled) -> Packed:
+        path = Path(raw.path)
+        try:
+            if raw.size <= FILE_FROM or not self._files:
+                return self.pack(path.read_bytes())
+            codec = "raw"
+            if _file_is_worth_it(path, raw.size):
+                squeezed = self._squeezed_file(path, raw.size)
+                codec, path = (_SQUEEZED, squeezed) if squeezed.stat().st_size < raw.size else (codec, path)
+            self._move(self.path(raw.sha256), path)
+            return Packed(raw.sha256, raw.size, codec, None)
+        except OSError as error:
+            self._certain.clear()
+            raise store_error(error) from error
+        finally:
+            for left in {path, Path(raw.path)}:
+                left.unlink(missing_ok=True)
+
+    def _squeezed_file(self, path: Path, size: int) -> Path:
+        """As `_squeezed`, from file to file."""
+        fd, scratch = tempfile.mkstemp(dir=self._scratch)
+        try:
+            with path.open("rb") as whole, os.fdopen(fd, "wb") as file:
+                _tools.compressor.copy_stream(whole, file, size)
+        except BaseException:
+            Path(scratch).unlink(missing_ok=True)
+            raise
+        return Path(scratch)
 
     def unpack(self, sha256: bytes, codec: str, content: bytes | None) -> bytes:
         """The octets, checked against their sha256; BlobDamaged if they are not those."""
@@ -117,10 +156,22 @@ class Blobs:
             raise BlobDamaged(f"{sha256.hex()}: the content has changed")
         return kept, raw
 
+    def _ensure(self, folder: Path) -> None:
+        if folder not in self._certain:  # one that is there may not be on disk yet: a killed run or another thread
+            make_folder(folder)
+            self._certain.add(folder)
+
+    def _move(self, path: Path, scratch: Path) -> None:
+        """As `_write`, from a file."""
+        self._ensure(path.parent)
+        if not _alike(path, scratch):
+            with scratch.open("rb+") as file:
+                os.fsync(file.fileno())
+            os.rename(scratch, path)
+        sync_folder(path.parent)
+
     def _write(self, path: Path, content: bytes) -> None:
-        if path.parent not in self._certain:  # one that is there may not be on disk yet: a killed run or another thread
-            make_folder(path.parent)
-            self._certain.add(path.parent)
+        self._ensure(path.parent)
         if not _holds(path, content):
             fd, scratch = tempfile.mkstemp(dir=self._scratch)
             try:
@@ -150,11 +201,19 @@ def damaged_files(connection: Connection, blobs: Blobs) -> list[str]:
     return [f"file {path.name} is missing" for path in paths if not path.is_file()]
 
 
+def _is_worth_it(middle: bytes) -> bool:
+    return len(_tools.compressor.compress(middle)) <= len(middle) * _WORTH
+
+
+def _file_is_worth_it(path: Path, size: int) -> bool:
+    with path.open("rb") as file:
+        file.seek(size // 2)
+        return _is_worth_it(file.read(_SAMPLE))
+
+
 def _squeezed(raw: bytes) -> bytes:
-    if len(raw) > FILE_FROM:
-        middle = raw[len(raw) // 2 : len(raw) // 2 + _SAMPLE]
-        if len(_tools.compressor.compress(middle)) > len(middle) * _WORTH:
-            return raw
+    if len(raw) > FILE_FROM and not _is_worth_it(raw[len(raw) // 2 : len(raw) // 2 + _SAMPLE]):
+        return raw
     return _tools.compressor.compress(raw)
 
 
@@ -173,6 +232,13 @@ class _Tools(threading.local):
 
 
 _tools = _Tools()
+
+
+def _alike(path: Path, other: Path) -> bool:
+    try:
+        return filecmp.cmp(path, other, shallow=False)
+    except FileNotFoundError:
+        return False
 
 
 def _holds(path: Path, content: bytes) -> bool:

@@ -19,6 +19,7 @@ from gateway.store.raw import Lookup
 from gateway.store.sets import insert_rows, next_ids
 
 CLAIM_OCTETS = 8 * 1024 * 1024  # raw mail handed out at once; at least one message
+ANY_SIZE = 1 << 62  # octets
 
 _ENVELOPE = tuple(field.name for field in fields(Envelope))
 
@@ -189,14 +190,15 @@ def printable(text: str) -> str:
 # --- reading --------------------------------------------------------------------------------------------------------
 
 
-def waiting_ids(connection: Connection, passed: Collection[int], limit: int) -> list[int]:
-    """The oldest waiting rows that are not in `passed`, as many as may be handed out at once. Held by nobody else."""
+def waiting_ids(connection: Connection, passed: Collection[int], limit: int, largest: int) -> list[int]:
+    """The oldest waiting rows that are not in `passed`, as many as may be handed out at once; those larger than
+    `largest` without their octets. Held by nobody else."""
     ids: list[int] = []
     octets = 0
     for row in _WAITING.rows(connection, most=limit + len(passed)):
         if row.id in passed:
             continue
-        octets += row.size
+        octets += row.size if row.size <= largest else 0
         if len(ids) == limit or (ids and octets > CLAIM_OCTETS):
             break
         ids.append(row.id)
@@ -204,11 +206,17 @@ def waiting_ids(connection: Connection, passed: Collection[int], limit: int) -> 
     return ids
 
 
-def load(connection: Connection, blobs: Blobs, ids: Collection[int]) -> tuple[list[Intake], list[Mishap]]:
-    """The messages in order of arrival, and those whose kept octets cannot be read."""
+def load(
+    connection: Connection, blobs: Blobs, ids: Collection[int], largest: int = ANY_SIZE
+) -> tuple[list[Intake], list[Mishap]]:
+    """The messages in order of arrival, those larger than `largest` without their octets; and those whose kept octets
+    cannot be read."""
     found: list[Intake] = []
     damaged: list[Mishap] = []
     for row in sorted(_MESSAGES.rows(connection, ids), key=lambda row: row.id):
+        if row.size > largest:
+            found.append(_intake(row, b""))
+            continue
         try:
             found.append(_intake(row, blobs.unpack(row.sha256, row.codec, row.content)))
         except BlobDamaged as error:
@@ -228,6 +236,7 @@ def _intake(row: Row[Any], raw: bytes) -> Intake:
         attempts=row.attempts,
         confirmed=row.confirmed,
         released=row.released,
+        size=row.size,
     )
 
 

@@ -70,7 +70,8 @@ def open_store(url: str, state_dir: Path, *, lock: bool = True, read_only: bool 
     StoreUnfit, StoreUnavailable or StoreBroken.
     """
     database = open_database(url, state_dir, lock=lock, read_only=read_only)
-    parts = Parts(database, Blobs(state_dir / "blobs" if database.files else None))
+    blobs = Blobs(state_dir / "blobs") if database.files else Blobs(None, scratch=state_dir / "spool")
+    parts = Parts(database, blobs)
     engine = parts.engine
     try:
         if engine is not None:
@@ -104,13 +105,14 @@ class Store:
             apart=len(received.raw) > FILE_FROM // 2,
         )
 
-    def claim(self, limit: int, skip: frozenset[int] = frozenset()) -> list[Intake]:
+    def claim(self, limit: int, skip: frozenset[int] = frozenset(), largest: int = queue.ANY_SIZE) -> list[Intake]:
         """The oldest waiting messages, at most `limit` and 8 MiB together; they are the caller's until `commit`,
-        `quarantine` or `unclaim`. One whose kept octets are damaged is quarantined and not given."""
+        `quarantine` or `unclaim`. Those over `largest` come without octets, which `raw` gives. One whose kept octets
+        are damaged is quarantined and not given."""
         parts = self._parts
         with parts.claiming(parts.reading, durable=False) as (connection, held, take):
-            ids = queue.waiting_ids(connection, held | skip, limit)
-            found, damaged = queue.load(connection, parts.blobs, ids)
+            ids = queue.waiting_ids(connection, held | skip, limit, largest)
+            found, damaged = queue.load(connection, parts.blobs, ids, largest)
             take(ids)
         try:
             for mishap in damaged:
@@ -159,7 +161,7 @@ class Store:
 
     @property
     def parts(self) -> Parts:
-        """For the store's own modules, such as the IMAP ledger."""
+        """For the store's own modules, such as the IMAP ledger, and for spooling what is large."""
         return self._parts
 
     # --- decisions --------------------------------------------------------------------------------------------------
