@@ -36,6 +36,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway.edge.smtp_in import SmtpListener
+from gateway.edge.smtp_spool import Spools
 from gateway.model import Received, Source
 from gateway.options import Listen
 
@@ -118,7 +119,9 @@ class Stage:
             self.run(listener.stop(0.2))
 
 
-def make_listener(desk: Desk, *, sock: socket.socket | None = None, **options: Any) -> SmtpListener:
+def make_listener(
+    desk: Desk, *, sock: socket.socket | None = None, spools: Spools | None = None, **options: Any
+) -> SmtpListener:
     listen = Listen(**({"port": 0, "hostname": "desk.example", "trusted_relays": ()} | options))
     return SmtpListener(
         listen=listen,
@@ -129,6 +132,7 @@ def make_listener(desk: Desk, *, sock: socket.socket | None = None, **options: A
         verify_login=verify_login if listen.auth else None,
         ready=lambda: desk.ready,
         sock=sock,
+        spools=spools,
     )
 
 

@@ -14,7 +14,7 @@ from tests.faults.power import Power
 from tests.faults.running import ROOT
 
 HEAD = """
-import os, signal, sys
+import os, random, signal, sys
 from datetime import UTC, datetime
 from pathlib import Path
 from gateway.edge.files import LastGood
@@ -29,6 +29,13 @@ def blob():
     blobs.prepare()
     return blobs.pack(b'x' * 200_000)
 
+def spooled(octets):
+    blobs = Blobs(Path('state/blobs'))
+    blobs.prepare()
+    spool = blobs.spool()
+    spool.write(octets)
+    return blobs.pack(spool.end())
+
 def keys():
     make_folder(Path('state').absolute())
     load_keys(Path('state'))
@@ -42,6 +49,9 @@ PARTS = {
     "a folder and all above it": ("make_folder(Path('a/b/c').absolute())", "a/b/c"),
     "a large mail": ("blob()", "state/blobs/*/*"),
     "the same large mail a second time": ("blob(); blob()", "state/blobs/*/*"),
+    "a large mail that came in through a file": ("spooled(random.randbytes(200_000))", "state/blobs/*/*"),
+    "one that is squeezed": ("spooled(b'x' * 200_000)", "state/blobs/*/*"),
+    "the same one that was there": ("blob(); spooled(b'x' * 200_000)", "state/blobs/*/*"),
     "the signing keys": ("keys()", "state/keys"),
     "a new signing key": (
         "make_folder(Path('state').absolute()); load_keys(Path('state')); add_key(Path('state'))",
