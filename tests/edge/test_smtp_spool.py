@@ -217,8 +217,6 @@ def test_a_spooled_blob_is_the_same_blob(octets: bytes, tmp_path: Path, *, in_fi
         assert packed.content == other.pack(octets).content
         assert made.unpack(packed.sha256, packed.codec, packed.content) == octets
         assert os.listdir(tmp_path / "s") == []
-    if packed.content is None:
-        assert made.path(packed.sha256).read_bytes() == other.path(packed.sha256).read_bytes()
 
 
 def test_what_a_killed_run_had_spooled_is_removed(tmp_path: Path) -> None:
