@@ -67,11 +67,11 @@ def find_attribution(lines: Sequence[str], last: int, *, closed: bool = True) ->
         sure = _begins_with_date(text, closed)
         if sure is None:
             named = named or _begins_with_name(lines, first, text, drawn)
-        elif has_date(text):
+        elif has_date(text) or not _TIME.search(text):
             return Attribution(first, sure or drawn)
         else:
             timed = timed or Attribution(first, sure)  # a time alone: the day may stand in the line above
-    return named or timed
+    return timed if timed and timed.sure else named or timed
 
 
 def has_date(text: str) -> bool:
@@ -115,14 +115,15 @@ def _begins_with_date(text: str, closed: bool) -> bool | None:
     """Whether an attribution that opens with a word for a date, or with the date, is sure; None if it is none."""
     at = text.find("@")
     dated = has_date(text)
+    if text.startswith(phrases.CITES):
+        return False if at >= 0 or dated else None
     if at < 0 and not dated and _TIME.search(text) is None:
-        return None
-    if at >= 0 and text.startswith(phrases.CITES):
-        return False
+        opened = text.startswith(phrases.ATTRIBUTION_STARTS) and len(text.split()) <= _MOST_WORDS
+        return False if opened and _verb_ends(text) else None
     if not (text.startswith(phrases.ATTRIBUTION_STARTS) or _DATE_START.match(text)):
         return None
     if _verb_of(text) or (dated and _ADDRESS_CLOSES.search(text)):
-        return at >= 0 and (dated or _TIME.search(text) is not None)
+        return at >= 0 and (dated or _DIGIT.search(_ADDRESS.sub("", text)) is not None)
     return False if dated and at >= 0 and (not closed or _BARE_ADDRESS_CLOSES.search(text)) else None
 
 
@@ -154,17 +155,19 @@ def _begins_with_name(lines: Sequence[str], first: int, text: str, drawn: bool) 
         return None
     if name:
         return Attribution(first, told and (dated or drawn))
-    above = _name_above(lines, first)
-    return Attribution(above, told and dated) if above < first or text.startswith(("<", opened[0])) else None
+    above = _name_above(lines, first) if text.startswith(("<", "(", "[")) else first
+    return Attribution(above, told and dated)
 
 
 def _without_address(lines: Sequence[str], first: int, text: str, dated: bool) -> Attribution | None:
-    """ "A B wrote:" as old clients have it, or with a date: a line or two that stand apart."""
+    """ "A B wrote:" as old clients have it, in a line that stands apart, or with a date."""
     words = len(text.split())
     apart = first == 0 or is_blank(lines[first - 1]) or is_rule(lines[first - 1])
-    if not apart or words < 2 or words > (14 if dated else 6) or text.startswith(("i ", "you ", "we ")):
+    if words < 2 or words > (14 if dated else 6) or text.startswith(("i ", "you ", "we ")):
         return None
-    return Attribution(first, False) if dated or _verb_ends(text) else None
+    if dated:
+        return Attribution(first, False) if phrases.VERBS.match(f" {text}") is None else None
+    return Attribution(first, False) if apart and _verb_ends(text) else None
 
 
 def _name_above(lines: Sequence[str], first: int) -> int:

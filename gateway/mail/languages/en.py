@@ -15,7 +15,7 @@ LANGUAGE = Language(
         """,
     wrote="wrote | writes | said | has written",
     starts="on | at | in message | in article | a message dated | in a message dated | den | dated",
-    cites="quoting | quoth | citing",
+    cites="quoting | quoth | citing | excerpts from",
     original="""
         original message | original mail | original email | original e-mail | original appointment | original |
         original message follows | reply message | replied message | previous message | original message from |
