@@ -143,6 +143,8 @@ def _begins_with_name(lines: Sequence[str], first: int, text: str, drawn: bool) 
     """The author comes first: "A B <a@b.example>, 3 Haz 2024 … yazdı:", "A B schrieb am 03.06.2024:", "A B wrote:"."""
     opened = _ADDRESS.search(text) if "@" in text else None
     dated = has_date(text)
+    if text.startswith(phrases.NO_AUTHOR):
+        return None
     told = _verb_of(text) or (dated and _ADDRESS_CLOSES.search(text) is not None)
     if not told and not (opened and dated):
         return None

@@ -18,7 +18,7 @@ from gateway.mail.quoting import BLANKS, LONGEST, NO_LABEL, is_blank, label, lab
 _BLOCK = 30  # lines a header block may take
 _WRAPPED = 12  # lines that one value may take
 _MAIN = frozenset(["from", "date", "to", "subject"])
-_TIME = re.compile(r"\d{1,2}[:.時时시hH]\d{2}|\d{1,2}\s?(?:am|pm|AM|PM)\b")
+_TIME = re.compile(r"\d[:時时시hH点點]\s?\d{2}|(?<![\d.])\d{1,2}\.\d{2}(?![\d.])|\d\s?(?:am|pm|AM|PM)\b")
 _MAILTO = re.compile(r"\s*[<\[(]\s*mailto:([^\s<>\[\]()]{3,250})\s*[>\])]", re.I)
 _DOUBLED = re.compile(r"<([^\s<>@]{1,120}@[^\s<>@]{1,200})>?\s*<\1>+")
 
@@ -41,7 +41,7 @@ class Block:
             return True
         if "subject" not in kinds and not ("@" in self.fields.get("to", "") and has_date(date)):
             return False
-        return has_date(date) or _TIME.search(date) is not None or "@" in "".join(self.fields.values())
+        return "@" in "".join(self.fields.values()) or (has_date(date) and _TIME.search(date) is not None)
 
 
 def header_block_end(lines: Sequence[str], first: int) -> int | None:

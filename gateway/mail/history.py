@@ -25,7 +25,9 @@ from gateway.mail.quoting import (
 
 _SHORTEST = 3  # "작성:": nothing shorter begins or ends what a client writes
 _FIRST_CHARS = "-_=*~—–─━| "
+_LONGEST_TITLE = 24  # of "Original Message" without dashes
 _CUT_CHARS = "#<[("
+_LEAD = 4  # lines of a quote in which its lead ends
 _REACH = 4  # lines between a separator and the header block it announces
 
 
@@ -97,7 +99,7 @@ def _by_mark(text: Lines, index: int) -> History | None:
     if index == len(lines):
         return None
     kind = separator(lines[index])
-    end = index
+    end = _lead_inside(text, index) if text.quoted[index] else index
     if not text.quoted[index] and not text.marks.rest:
         last = next((at for at in range(index, min(index + 5, len(lines))) if find_attribution(lines, at)), None)
         end = index if last is None else last + 1
@@ -116,7 +118,24 @@ def _at_quote(text: Lines, index: int, bare: str) -> History | None:
     while above > max(index - 3, 0) and is_blank(text.lines[above]):
         above -= 1
     lead = find_attribution(text.lines, above, closed=False) if above >= 0 and not text.quoted[above] else None
-    return History(lead.first, above + 1) if lead else None
+    if lead:
+        return History(lead.first, above + 1)
+    end = _lead_inside(text, index)
+    return History(index, end) if end > index else None
+
+
+def _lead_inside(text: Lines, index: int) -> int:
+    """The line after the lead that stands at the beginning of a quote, `index` if there is none."""
+    quote = [unquoted(line[:LONGEST]) for line in text.lines[index : index + _LEAD]]
+    inside = next((at for at in range(len(quote)) if find_attribution(quote, at)), None)
+    return index if inside is None else _after_blanks(text, index + inside + 1)
+
+
+def _after_blanks(text: Lines, index: int) -> int:
+    """The first line from `index` on that holds more than a quote prefix."""
+    while index < len(text.lines) and text.quoted[index] and not unquoted(text.lines[index][:LONGEST]):
+        index += 1
+    return index
 
 
 def _at(text: Lines, index: int, bare: str, answers: bool) -> History | None:
@@ -136,6 +155,13 @@ def _at(text: Lines, index: int, bare: str, answers: bool) -> History | None:
         lead = find_attribution(lines, index)
         if lead and (lead.sure or text.quote_follows(index + 1)):
             return History(lead.first, index + 1)
+    return _at_other(text, index, bare, answers, drawn)
+
+
+def _at_other(text: Lines, index: int, bare: str, answers: bool, drawn: bool) -> History | None:
+    """Leads that few clients write."""
+    if len(bare) <= _LONGEST_TITLE and folded(bare) in phrases.ORIGINAL and _announced(text, index + 1):
+        return _at_separator(text, index, "reply", answers)
     if answers and (":  " in bare or ":\xa0" in bare or bare[0] in "iIhH") and _runs_on(text, index, bare):
         return History(text.above_rules(index), index + 1, rest=True)
     if (drawn or bare[0] in _CUT_CHARS) and len(bare) <= 200 and _asks_above(bare):

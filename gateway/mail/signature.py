@@ -110,7 +110,21 @@ def _end_of_text(lines: list[str], end: int) -> int:
         return end - 1
     if end > 1 and lines[end - 1].lstrip(" <(").startswith("http") and is_mobile_signature(lines[end - 2]):
         return end - 2
+    if not lines[end - 1].strip(" |"):
+        return _card(lines, end)
     return min(_disclaimer(lines, end), _below_dashes(lines, end), _below_farewell(lines, end))
+
+
+def _card(lines: list[str], end: int) -> int:
+    """Where a table of short lines between bars begins, as NetEase signs."""
+    first = end
+    for index in range(end - 1, max(-1, end - _BLOCK), -1):
+        bare = lines[index].strip(BLANKS)
+        if not bare.strip("| "):
+            first = index if "|" in bare else first
+        elif len(bare) > 60 or _is_sentence(bare):
+            break
+    return first
 
 
 def _disclaimer(lines: list[str], end: int) -> int:
@@ -194,7 +208,7 @@ def _is_short(line: str) -> bool:
 
 def _is_sentence(line: str) -> bool:
     bare = line.rstrip(BLANKS)
-    if bare.endswith(("?", "？", ":", "：")):
+    if bare.endswith((":", "：")) or (("?" in bare or "？" in bare) and "://" not in bare):
         return True
     return bare.endswith((".", "!", "。", "！")) and (
         len(bare.split()) >= 8 or (bare[-1] in "。！" and len(bare) >= 14)

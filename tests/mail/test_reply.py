@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -230,3 +231,14 @@ def test_hostile_text_takes_linear_time(text):
 )
 def test_forwards_by_subject(subject, expected):
     assert is_forward(subject) is expected
+
+
+LEADS = (Path(__file__).parent / "leads.txt").read_text("utf-8").rstrip("\n").split("\n~\n")
+
+
+@pytest.mark.parametrize("lead", LEADS)
+def test_the_line_above_a_quote_in_every_form(lead):
+    for apart in ("\n", "\n\n"):
+        for below in ("\n", "\n\n"):
+            text = f"Erste Zeile\nzweite Zeile{apart}{lead}{below}> alt\n> älter\n"
+            assert new_text(text) == "Erste Zeile\nzweite Zeile"

@@ -18,6 +18,7 @@ LANGUAGE = Language(
         """,
     wrote_then_name="schrieb | schrieben",
     starts="am | um | in der nachricht",
+    no_author="wie | was | dass | als | weil | heute | gestern",
     cites="zitat von | zitat | zitiere",
     original="""
         ursprüngliche nachricht | originalnachricht | original-nachricht | ursprüngliche mail | original nachricht |

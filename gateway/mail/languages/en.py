@@ -15,6 +15,7 @@ LANGUAGE = Language(
         """,
     wrote="wrote | writes | said | has written",
     starts="on | at | in message | in article | a message dated | in a message dated | den | dated",
+    no_author="as | like | when | since | what | that | because | if | here is what | today | yesterday",
     cites="quoting | quoth | citing | excerpts from",
     original="""
         original message | original mail | original email | original e-mail | original appointment | original |
@@ -44,9 +45,9 @@ LANGUAGE = Language(
         sent from front | sent from typeapp | sent via | sent with proton | sent with airmail | sent with spark |
         sent with outlook | sent with tutanota | sent with superhuman | sent with boxer | sent with k-9 |
         sent with mailspring | sent with bluemail | sent with tuta | sent with unibox | sent with mailbird |
-        sent with canary | sent using | sent by my | get outlook for | secured with tuta |
-        please excuse my brevity | sent securely | from my iphone | download outlook for |
-        this message was sent from my
+        sent with canary | sent using | sent by my | get outlook for | get bluemail for | get blue mail for |
+        get edison | get spark | secured with tuta | please excuse my brevity | sent securely | from my iphone |
+        download outlook for | this message was sent from my
         """,
     sign_off="""
         best regards | kind regards | regards | warm regards | with best regards | with kind regards |

@@ -13,6 +13,7 @@ LANGUAGE = Language(
     wrote="escribió | ha escrito | escribio | escribía | va escriure | dijo",
     wrote_then_name="escribió",
     starts="el | en | a las | con fecha | el día",
+    no_author="como | lo que | que | cuando | ayer",
     cites="citando a | mensaje citado por | quoting",
     original="""
         mensaje original | correo original | mensaje original de | mensaje inicial | cita original |

@@ -26,6 +26,7 @@ class Language:
     wrote: str = ""  # the verb, with nothing after it but a date
     wrote_then_name: str = ""  # the verb, where the name may follow it
     starts: str = ""  # words it may begin with
+    no_author: str = ""  # words a sentence about somebody's mail begins with, no author: "as A B wrote:"
     cites: str = ""  # words it may begin with that need no verb: "quoting A <a@b.example>:"
 
     # between drawn dashes, or before a colon

@@ -13,6 +13,7 @@ LANGUAGE = Language(
     wrote="a écrit | écrit | écrivait | a ecrit | nous a dit | a dit",
     wrote_then_name="a écrit",
     starts="le | en date du | en date de | dans le message",
+    no_author="comme | ce que | que | quand | hier",
     cites="citation de | selon",
     original="""
         message d'origine | message d’origine | message initial | message original | message d'origine de |

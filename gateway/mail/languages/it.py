@@ -13,6 +13,7 @@ LANGUAGE = Language(
     wrote="ha scritto | scritto | scrisse | ha scritto quanto segue | scrive",
     wrote_then_name="ha scritto | ha scritto:",
     starts="il | il giorno | in data | alle | nel messaggio | il giorno mercoledì",
+    no_author="come | quello che | che | quando | ieri",
     cites="citazione di | quoting | citando",
     original="""
         messaggio originale | messaggio originario | messaggio di origine | mail originale | messaggio iniziale |

@@ -13,6 +13,7 @@ LANGUAGE = Language(
     wrote="schreef | geschreven | het volgende geschreven | heeft geschreven | schreef het volgende",
     wrote_then_name="schreef",
     starts="op | in het bericht",
+    no_author="zoals | wat | dat | toen | gisteren",
     cites="citeren | quoting | citeert",
     original="""
         oorspronkelijk bericht | origineel bericht | oorspronkelijke bericht | oorspronkelijke mail |

@@ -13,6 +13,7 @@ LANGUAGE = Language(
     wrote="napisał | napisała | napisał(a) | pisze | napisał/a | napisał: | nadesłał | napisał (a)",
     wrote_then_name="użytkownik",
     starts="w dniu | dnia | użytkownik | dn.",
+    no_author="jak | co | że | kiedy | wczoraj",
     cites="cytowanie | cytat | quoting",
     original="""
         oryginalna wiadomość | wiadomość oryginalna | wiadomość oryginalna od | oryginalny list |

@@ -13,6 +13,7 @@ LANGUAGE = Language(
     wrote="escreveu | escreveu o seguinte | escreve | disse",
     wrote_then_name="escreveu",
     starts="em | no dia | a | às | no | na | at",
+    no_author="como | o que | que | quando | ontem",
     cites="citando | quoting",
     original="""
         mensagem original | mensagem de origem | e-mail original | mensagem anterior | email original |

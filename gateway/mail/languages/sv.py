@@ -13,6 +13,7 @@ LANGUAGE = Language(
     wrote="skrev | skrev följande | har skrivit",
     wrote_then_name="skrev",
     starts="den | på | kl | mån | tis | ons | tors | fre | lör | sön",
+    no_author="som | vad | att | när | igår",
     cites="citerar | quoting",
     original="""
         ursprungligt meddelande | originalmeddelande | ursprungligt brev | ursprungligt mail | ursprungligt mejl |

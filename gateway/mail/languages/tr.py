@@ -12,6 +12,7 @@ LANGUAGE = Language(
     other="önem | ekler | ek | yanıt adresi | yanıtla | öncelik",
     wrote="yazdı | şunu yazdı | şunları yazdı | yazmış | yazdi | tarihinde yazdı",
     starts="tarihinde | saat",
+    no_author="dün | bugün",
     original="""
         özgün ileti | orijinal mesaj | orijinal ileti | asıl ileti | özgün mesaj | orjinal mesaj | asıl mesaj |
         orijinal e-posta | alıntı

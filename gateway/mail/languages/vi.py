@@ -12,6 +12,7 @@ LANGUAGE = Language(
     other="tệp đính kèm | đính kèm | mức độ quan trọng | trả lời tới | trả lời cho | phản hồi tới | độ quan trọng",
     wrote="đã viết | viết | có viết | đã gửi | đã ghi",
     starts="vào | ngày | lúc | vào lúc | vào ngày",
+    no_author="theo | như | hôm | khi | vì | sáng | chiều | trong",
     cites="trích dẫn | trích",
     original="""
         bản gốc | email gốc | thông điệp gốc | thư ban đầu | thư gốc | thư trả lời gốc | tin nhắn gốc |
