@@ -9,6 +9,7 @@ import re
 from binascii import b2a_base64, b2a_qp
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import sha256
 from urllib.parse import quote
 
@@ -19,6 +20,7 @@ _CONTROLS = bytes((*range(0x09), *range(0x0B, 0x20), 0x7F))
 _HIGH = bytes(range(0x80, 0x100))
 _TYPE = re.compile(r"(?!multipart/|message/)[a-z0-9][a-z0-9!#$&^_.+-]{0,60}/[a-z0-9][a-z0-9!#$&^_.+-]{0,100}")
 _PATHS = re.compile(r'[/\\:*?"<>|]')
+_BY_LINES = 16 * 1024  # octets of a text whose lines are worth a look whether they were encoded before
 _NAME_LIMIT = 120  # characters of a file name
 _LONG_LINE = re.compile(rb"(?:\A|\n)[^\n]{999}")
 _BLOCK = 57 * 1024 * 16  # octets: whole lines of base64, each from 57
@@ -73,17 +75,39 @@ def safe_name(name: str) -> str:
 def _text(subtype: str, text: str) -> _Entity:
     """Quoted-printable while that is the shorter one (ASCII with few accents), else base64."""
     lines = text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
-    octets = lines.encode("utf-8", "replace").translate(None, _CONTROLS)  # in UTF-8 a low octet is always a character
+    encoded = lines.encode("utf-8", "replace")
+    octets = encoded.translate(None, _CONTROLS)  # in UTF-8 a low octet is always a character
     if not octets.endswith(b"\n"):
         octets += b"\n"
-    low = octets.translate(None, _HIGH)
-    # 2 more octets for each high one against a third more for all; "From " at a line start is rewritten by mail stores
-    if 6 * (len(octets) - len(low) + octets.count(b"=")) < len(octets) and not _from_line(octets):
-        encoding, body = "quoted-printable", b2a_qp(octets).replace(b"\n", b"\r\n")
+    if _few_accents(octets, len(encoded) - len(lines)) and not _from_line(octets):
+        # "From " at a line start is rewritten by mail stores
+        encoding, body = "quoted-printable", _quoted(octets)
     else:
         encoding, body = "base64", _base64(octets.replace(b"\n", b"\r\n"))
     header = f"Content-Type: text/{subtype}; charset=utf-8\r\nContent-Transfer-Encoding: {encoding}\r\n"
     return _Entity(header.encode("ascii"), ("Content-Type", "Content-Transfer-Encoding"), (body,))
+
+
+def _few_accents(octets: bytes, more: int) -> bool:
+    """Whether quoted-printable is shorter: it takes 2 octets more for each high one, base64 a third more for all.
+    `more`: by how much UTF-8 is longer than the text. That is a half to three quarters of the high octets, and mostly
+    this decides."""
+    room = len(octets) - 6 * octets.count(b"=")
+    if 12 * more < room or 8 * more >= room:
+        return 12 * more < room
+    return 6 * (len(octets) - len(octets.translate(None, _HIGH))) < room
+
+
+def _quoted(octets: bytes) -> bytes:
+    """Quoted-printable of whole lines. Most lines of a notice are those of its template and were encoded before."""
+    if len(octets) > _BY_LINES:
+        return b2a_qp(octets).replace(b"\n", b"\r\n")
+    return b"".join([*map(_quoted_line, octets.splitlines(keepends=True))])
+
+
+@lru_cache(maxsize=512)
+def _quoted_line(line: bytes) -> bytes:
+    return b2a_qp(line).replace(b"\n", b"\r\n")
 
 
 def _from_line(octets: bytes) -> bool:
@@ -97,7 +121,9 @@ def _base64(octets: bytes) -> bytes:
 
 def _lines(octets: bytes) -> bytes:
     encoded = b2a_base64(octets, newline=False)
-    return b"".join([encoded[at : at + 76] + b"\r\n" for at in range(0, len(encoded), 76)])
+    lines = [encoded[at : at + 76] for at in range(0, len(encoded), 76)]
+    lines.append(b"")
+    return b"\r\n".join(lines)
 
 
 def _multipart(subtype: str, parts: Sequence[_Entity]) -> _Entity:
