@@ -10,7 +10,7 @@ from email.utils import format_datetime
 from functools import lru_cache
 from hashlib import sha256
 
-from gateway.mail.header import check_block, clean, fold_ids, fold_mailboxes, fold_text, valid_id
+from gateway.mail.header import check_block, clean, fold_ids, fold_mailboxes, fold_once, fold_text, valid_id
 from gateway.mail.mime import Content
 from gateway.mail.token import alarm_id, day_of, fits, sign_address, sign_message_id
 from gateway.model import Mailbox, Notice, OutMail, Purpose
@@ -125,7 +125,7 @@ def _reply_to(notice: Notice, context: ComposeContext) -> list[tuple[str, bytes]
     if purpose is None or number <= 0 or context.reply_modes.get(notice.sender.key) != "plus" or not fits(base):
         return []
     signed = sign_address(base, purpose, number, notice.to.address, _expiry(purpose, context.now), context.keys)
-    return [("Reply-To", fold_mailboxes("Reply-To", [Mailbox(signed, notice.sender.name)]))]
+    return [("Reply-To", fold_once("Reply-To", Mailbox(signed, notice.sender.name)))]
 
 
 def _envelope_from(notice: Notice, context: ComposeContext) -> str:

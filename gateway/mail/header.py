@@ -29,7 +29,8 @@ _CLEAN = {**_CONTROLS, **_BIDI, **_SURROGATES, 0x09: 0x20, 0x20: 0x20}
 _BREAKS = re.compile("[\r\n\v\f\x1c\x1d\x1e\x85\u2028\u2029]+")
 
 _FIELD_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,75}")
-_FIELD_NAMES = re.compile(rf"\r\n({_FIELD_NAME.pattern}):".encode("ascii"))
+# how a line of a block may begin: with a name, which is kept, or as a continuation that is not blank
+_LINE_STARTS = re.compile(rf"\r\n(?:({_FIELD_NAME.pattern}):|[ \t]+\S)".encode("ascii"))
 _PLAIN = re.compile(r"[!-~](?:[ -~]*[!-~])?")
 _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?: [A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
 _ATEXT = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
@@ -43,8 +44,8 @@ _MSG_ID = re.compile(r"<[!-;=?-~]{1,900}>")
 def clean(value: str) -> str:
     """`value` fit for one header line: every run of line separators becomes one space, tab becomes a space,
     other controls and bidi embeddings, overrides and isolates go, lone surrogates become U+FFFD. Idempotent."""
-    if value.isascii() and value.isprintable():
-        return value
+    if value.isprintable():
+        return value  # line separators, controls, bidi characters and surrogates are not
     return _BREAKS.sub(" ", value).translate(_CLEAN)
 
 
@@ -85,6 +86,11 @@ def fold_mailboxes(name: str, mailboxes: Sequence[Mailbox]) -> bytes:
     if len(mailboxes) == 1:
         return _fold_mailbox(name, mailboxes[0].address, mailboxes[0].name)
     return _fold_mailboxes(name, mailboxes)
+
+
+def fold_once(name: str, mailbox: Mailbox) -> bytes:
+    """As `fold_mailboxes`, of an address that is written in one mail only."""
+    return _fold_mailboxes(name, [mailbox])
 
 
 @lru_cache(maxsize=1024)  # departments and agents write and are written to all day
@@ -130,13 +136,10 @@ def check_block(block: bytes, expected: Sequence[str] | None = None) -> None:
         raise ValueError("header block: bare CR or LF")
     if max(map(len, lines)) > LINE_LIMIT:
         raise ValueError("header block: a line over 998 octets")
-    folded = [line for line in lines if line[:1] in b" \t"]
-    if lines[0] in folded or not all([line.strip() for line in folded]):
-        raise ValueError("header block: a continuation of nothing, or a blank one")
-    names = tuple(_FIELD_NAMES.findall(b"\r\n" + block))
-    if len(names) + len(folded) != len(lines):
-        raise ValueError("header block: a line that is no field")
-    written = _each_once(names)
+    found = _LINE_STARTS.findall(b"\r\n" + block)
+    if len(found) != len(lines) or not found[0]:
+        raise ValueError("header block: a line that is no field, a continuation of nothing or a blank one")
+    written = _each_once(tuple(filter(None, found)))
     if expected is not None and written != tuple(expected):
         raise ValueError("header block: other fields than were written")
 
