@@ -14,8 +14,9 @@ from typing import TypeVar
 from gateway import log
 from gateway.flow.current import Current
 from gateway.flow.think import Thought, decide_thought, snapshot, understand_intake
-from gateway.flow.write import commit_of
+from gateway.flow.write import Words, commit_of, encoded, words_of
 from gateway.mail.limits import Scan, scan
+from gateway.mail.mime import Content
 from gateway.mail.parse import Unreadable, read_message, read_minimal
 from gateway.model import Commit, Decision, Facts, Intake, Message, Stale
 from gateway.store.store import OutboxRef, Settled, Store, StoreBroken, StoreUnavailable
@@ -324,13 +325,22 @@ class Desk:
             number += took
             return thought, known, decision, took
 
-        def written(one: Decided) -> tuple[Thought, Commit]:
-            thought, known, decision, took = one
+        def rendered(one: Decided) -> tuple[Decided, Words]:
+            return one, words_of(one[2], current)
+
+        def octets(one: tuple[Decided, Words]) -> tuple[Decided, list[Content]]:
+            return one[0], encoded(one[0][2], one[1])
+
+        def written(one: tuple[Decided, list[Content]]) -> tuple[Thought, Commit]:
+            (thought, known, decision, took), entities = one
             facts = snapshot(thought, known)
-            return thought, commit_of(decision, current, now, thought=thought, took=took, facts=facts)
+            commit = commit_of(decision, current, now, thought=thought, took=took, facts=facts, entities=entities)
+            return thought, commit
 
         decisions = self._each("decide", ((thought.intake, thought) for thought in thoughts), decided)
-        return self._each("write", ((one[0].intake, one) for one in decisions), written)
+        said = self._each("render", ((one[0].intake, one) for one in decisions), rendered)
+        made = self._each("encode", ((one[0][0].intake, one) for one in said), octets)
+        return self._each("write", ((one[0][0].intake, one) for one in made), written)
 
     def _settle(self, thought: Thought, commit: Commit, future: Written, started: float) -> bool:
         """Whether the message has got its outcome by this. Raises Stale where it is to be decided again."""
