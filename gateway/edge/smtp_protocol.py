@@ -8,10 +8,11 @@ and cannot answer pipelined commands in one write (RFC 2920).
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import ClassVar
 
 from aiosmtpd.smtp import SMTP, TLSSetupException
 
@@ -71,6 +72,7 @@ class Transaction:
 class Conversation(SMTP):
     """Reads commands and calls the `smtp_*` methods; whatever goes wrong in one is 451 and nothing more."""
 
+    _commands: ClassVar[tuple[str, ...]]
     line_length_limit = 64 * 1024  # of the stream reader: it pauses the socket at twice this
 
     def __init__(self, reception: Reception, loop: asyncio.AbstractEventLoop) -> None:
@@ -100,6 +102,14 @@ class Conversation(SMTP):
         self._out = bytearray()
         self._leaving = False
         self._discarded = -1  # octets thrown away while lingering; below 0: not lingering
+
+    def __init_subclass__(cls) -> None:
+        cls._commands = tuple(name for name in type.__dir__(cls) if name.startswith(("smtp_", "auth_")))
+
+    def __dir__(self) -> Iterable[str]:
+        """aiosmtpd looks through all names of each new conversation for those of its commands: most of what a short
+        connection costs."""
+        return self._commands
 
     # --- the connection ---------------------------------------------------------------------------------------
 
