@@ -16,7 +16,7 @@ from gateway.mail.quoting import folded, is_blank, lines_of
 from gateway.mail.signature import cut_signature
 from gateway.model import Message
 
-__all__ = ["Forwarded", "Separated", "is_forward", "is_reply", "new_text", "separate"]
+__all__ = ["Forwarded", "Separated", "is_answer", "is_forward", "is_reply", "new_text", "separate"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +36,14 @@ def separate(message: Message) -> Separated:
     """
     lines = lines_of(message.text)
     marks = marks_of(message, lines)
-    answers = bool(message.in_reply_to or message.references) or is_reply(message.subject) or marks.start >= 0
+    answers = is_answer(message) or marks.start >= 0
     author = message.author.key if message.author else ""
     return _separated(message.text, lines, marks, answers, is_forward(message.subject), author)
+
+
+def is_answer(message: Message) -> bool:
+    """Whether headers or subject say that the mail answers another."""
+    return bool(message.in_reply_to or message.references) or is_reply(message.subject)
 
 
 def new_text(text: str) -> str:

@@ -24,15 +24,22 @@ _DRAWN = frozenset("-—–_=*~━─· ")
 _ROUNDS = 6
 _PUNCTUATION = " ,.!;:…~-–—*_，。！；：～、\t\xa0\u3000"
 
-_DEVICE = re.compile(
-    r"iphone|ipad|ipod|\bios\b|android|samsung|galaxy|huawei|xiaomi|redmi|oppo|vivo|pixel|honor|blackberry|nokia|sony|"
-    r"xperia|\blg\b|\bhtc\b|\bmoto|oneplus|windows|outlook|gmail|yahoo|\bmail\b|e-?mail|proton|\baol\b|phone|tablet|"
-    r"\bmac\b|mobil|móvil|movil|celular|cellulare|handy|telefon|téléphone|teléfono|telefono|portable|điện thoại|"
-    r"thiết bị|máy tính|手机|手機|移动|邮箱|郵件|邮件|网易|新浪|qq|foxmail|钉钉|飞书|华为|小米|荣耀|k-9|spark|"
-    r"thunderbird|"
-    r"airmail|\bnine\b|tuta|fairphone|gerät|appareil|dispositivo|apparaat|urządz|enhet|cihaz|устройств|телефон|"
-    r"смартфон|почт|mail\.ru|яндекс|web\.de|\bgmx\b|\bapp\b|aplikac|zalo|携帯|スマホ|휴대|갤럭시|아이폰|surface|workspace"
+_PRODUCT = re.compile(
+    r"iphone|ipad|ipod|\bios\b|android|samsung|galaxy|huawei|xiaomi|redmi|oppo|vivo|pixel|honor|blackberry|nokia|"
+    r"sony|xperia|\blg\b|\bhtc\b|oneplus|windows|outlook|gmail|yahoo|proton|\baol\b|网易|新浪|qq邮箱|foxmail|钉钉|飞书|"
+    r"华为|小米|荣耀|k-9|thunderbird|spark|airmail|\bnine\b|tutanota|\btuta\b|fairphone|mail\.ru|яндекс|web\.de|\bgmx\b|"
+    r"zalo|갤럭시|아이폰|surface|mail app|mail-app|superhuman|bluemail|blue mail|mailspring|mailbird|workmail|edison"
 )
+_THING = re.compile(
+    r"phone|tablet|mobil|móvil|movil|celular|cellulare|handy|telefon|téléphone|teléfono|telefono|portable|điện thoại|"
+    r"thiết bị|máy|手机|手機|gerät|appareil|dispositivo|apparaat|urządz|enhet|cihaz|устройств|телефон|смартфон|携帯|"
+    r"スマホ|휴대"
+)
+_OWN = re.compile(
+    r"\b(?:my|meine[mr]?|mon|mi|meu|minha|mio|mia|mijn|min|mojego|mojej|моего|моей|của tôi|m[oó]j|mého)\b|"
+    r"我的|私の|내 |나의|cihazım|telefonum"
+)
+_MOST_WORDS = 10  # of a line that a phone adds
 _LINKED = re.compile(r"\[([^\[\]]{1,80})\]\([^()\s]{1,120}\)")  # as Markdown has it
 _PHONE = re.compile(r"(?:\+|\(|\b0|\b1)[\d(][\d\s().\-/–]{5,}\d")
 _WEB = re.compile(
@@ -80,11 +87,15 @@ def is_mobile_signature(line: str) -> bool:
     text = folded((_LINKED.sub(r"\1", line) if "[" in line else line).strip(BLANKS + "*_[<(")).replace("’", "'")
     if text.endswith("?"):
         return False
-    if "outlook" in text and ("ios" in text or "android" in text) and len(text.split()) <= 9:
+    if "outlook" in text and "aka.ms" in text:
         return True
+    if len(text.split()) > _MOST_WORDS and "http" not in text:
+        return False
     if not (text.startswith(phrases.SENT_FROM) or _sent_from_between(text)):
         return False
-    return _DEVICE.search(text) is not None or (text.startswith("sent from my ") and len(text.split()) <= 6)
+    if _PRODUCT.search(text):
+        return True
+    return _OWN.search(text) is not None and (_THING.search(text) is not None or len(text.split()) <= 5)
 
 
 def _sent_from_between(text: str) -> bool:

@@ -8,7 +8,7 @@ from gateway.mail.bounce_text import completed, read_words
 from gateway.mail.classify import OwnMail, classify
 from gateway.mail.identify import identify
 from gateway.mail.language import guess, guess_author
-from gateway.mail.reply import separate
+from gateway.mail.reply import is_answer, separate
 from gateway.mail.thread import find_tag, find_tokens, own_references
 from gateway.mail.token import party_matches
 from gateway.model import Intake, MailKind, Message, Reading, TokenCheck
@@ -38,7 +38,7 @@ def understand(message: Message, intake: Intake, context: ReadContext) -> Readin
         delayed = classified.kind is MailKind.DELAY
         message = replace(message, report=completed(message.report, read_words(message), delayed))
     evidence, why = identify(message, envelope, intake.source, tokens, context.authserv_ids, intake.confirmed)
-    own_words = separate(message).new_text
+    own_words = _own_words(message)
     return Reading(
         message=message,
         kind=classified.kind,
@@ -60,3 +60,11 @@ def _bounced(message: Message, tokens: tuple[TokenCheck, ...], keys: Keys) -> tu
     """Whoever holds one signature of ours can report its own address as dead, not another's."""
     recipients = message.report.recipients[:50] if message.report else ()
     return tuple(one for one in recipients if any(party_matches(check.token, one, keys) for check in tokens))
+
+
+def _own_words(message: Message) -> str:
+    """What is new in an answer; a first mail with its signature, which says how to reach the customer."""
+    parts = separate(message)
+    if parts.signature and not is_answer(message):
+        return f"{parts.new_text}\n\n{parts.signature}"
+    return parts.new_text

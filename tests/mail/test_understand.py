@@ -13,6 +13,12 @@ SIGNED_ID = sign_message_id("desk.example", Purpose.REPLY, 42, AUTHOR, TODAY + 9
 PASS = ("Authentication-Results", "mx.desk.example; dmarc=pass header.from=khach.example")
 
 
+def test_a_first_mail_is_shown_with_its_signature() -> None:
+    text = "Máy in hỏng.\n\nTrân trọng,\nLan\n0903 123 456"
+    assert understand(message(text), intake(envelope()), CONTEXT).new_text == text
+    assert understand(message(text, subject="Re: x"), intake(envelope()), CONTEXT).new_text == "Máy in hỏng."
+
+
 def test_a_first_mail():
     reading = understand(message(), intake(envelope(vouched=False)), CONTEXT)
     assert (reading.kind, reading.may_answer, reading.is_work) == (MailKind.PERSON, True, True)

@@ -38,9 +38,9 @@ LANGUAGE = Language(
     forward_prefix="wg | wtr | weitergeleitet | wl",
     sent_from="""
         von meinem…gesendet | gesendet von | gesendet mit der | gesendet mit | gesendet über |
-        diese nachricht wurde von meinem | holen sie sich outlook für | outlook für ios | outlook für android |
-        von unterwegs gesendet | vom iphone gesendet | von iphone gesendet | gesendet aus der |
-        diese nachricht wurde mit | gesendet vom | von outlook für | mobil gesendet
+        diese nachricht wurde von meinem | holen sie sich outlook für | von unterwegs gesendet |
+        vom iphone gesendet | von iphone gesendet | gesendet aus der | diese nachricht wurde mit | gesendet vom |
+        von outlook für | mobil gesendet | outlook für…beziehen | outlook für…herunterladen
         """,
     sign_off="""
         mit freundlichen grüßen | mit freundlichem gruß | mfg | viele grüße | beste grüße | freundliche grüße |

@@ -29,7 +29,7 @@ LANGUAGE = Language(
     forward_prefix="i | inol | fw | inoltro",
     sent_from="""
         inviato da | inviato dal | inviato con | inviato tramite | scarica outlook per | ottieni outlook per |
-        inviato dall | inviata da | outlook per ios | outlook per android | inviato via
+        inviato dall | inviata da | inviato via
         """,
     sign_off="""
         cordiali saluti | distinti saluti | saluti | un saluto | cordialmente | buona giornata |

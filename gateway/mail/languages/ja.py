@@ -26,7 +26,7 @@ LANGUAGE = Language(
     forward_prefix="転送 | 転",
     sent_from="""
         iphoneから送信 | ipadから送信 | iphone から送信 | ipad から送信 | 私のiphoneから送信 | xperiaから送信 |
-        galaxyから送信 | …から送信 | outlook for ios を入手 | outlook for android を入手 | ios 版 outlook
+        galaxyから送信 | …から送信 | outlook for…を入手 | ios 版 outlook…を入手 | android 版 outlook…を入手
         """,
     sign_off="敬具 | 草々",
     thanks="""

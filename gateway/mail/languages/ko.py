@@ -23,8 +23,8 @@ LANGUAGE = Language(
     reply_prefix="답장 | 회신 | 답변 | 답",
     forward_prefix="전달",
     sent_from="""
-        내…에서 보냄 | 나의…에서 보냄 | 내…에서 전송 | …에서 보냄 | …에서 전송됨 | ios용 outlook |
-        android용 outlook | …에서 발송됨
+        내…에서 보냄 | 나의…에서 보냄 | 내…에서 전송 | …에서 보냄 | …에서 전송됨 | …에서 발송됨 |
+        ios용 outlook…다운로드 | ios용 outlook…받기 | android용 outlook…받기 | android용 outlook…다운로드
         """,
     sign_off="수고하세요 | 드림 | 올림 | 안녕히 계세요 | 수고하십시오 | 좋은 하루 되세요",
     thanks="감사합니다 | 고맙습니다 | 감사합니다.",

@@ -28,9 +28,9 @@ LANGUAGE = Language(
     reply_prefix="antw | re | betr",
     forward_prefix="doorst | fw | vs",
     sent_from="""
-        verzonden vanaf | verstuurd vanaf | verzonden met | verstuurd met | verzonden via | outlook voor ios |
-        outlook voor android | download outlook voor | verzonden vanuit | verstuurd vanuit | verstuurd via |
-        ontvang outlook voor | verstuurd van mijn
+        verzonden vanaf | verstuurd vanaf | verzonden met | verstuurd met | verzonden via | download outlook voor |
+        verzonden vanuit | verstuurd vanuit | verstuurd via | ontvang outlook voor | verstuurd van mijn |
+        outlook voor…downloaden
         """,
     sign_off="""
         met vriendelijke groet | met vriendelijke groeten | vriendelijke groet | vriendelijke groeten | mvg |

@@ -29,7 +29,7 @@ LANGUAGE = Language(
     sent_from="""
         iphone'umdan gönderildi | ipad'imden gönderildi | …'umdan gönderildi | …'imden gönderildi |
         …cihazımdan gönderildi | …telefonumdan gönderildi | …'den gönderildi | …'dan gönderildi |
-        …mail'den gönderildi | ios için outlook | android için outlook
+        …mail'den gönderildi | ios için outlook…edinin | android için outlook…edinin | outlook…edinin
         """,
     sign_off="""
         saygılarımla | iyi çalışmalar | saygılar | iyi günler | selamlar | sevgiler | kolay gelsin |
