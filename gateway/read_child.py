@@ -14,9 +14,8 @@ from gateway.mail.child_main import serve
 from gateway.options import ReadLimits
 from gateway.reading import Record, read_mail
 
-_FIRST = (
-    b"Subject: =?big5?q?=A4=A4?=\n\n\xa4\xa4\xa4\xe5\n"  # read before any other, so that none pays for what loads late
-)
+# read before any other, so that no mail pays for what loads late
+_FIRST = b"Subject: =?big5?q?=A4=A4?=\n\n\xa4\xa4\xa4\xe5 Gr\xf6\xdfe \xe9t\xe9 pr\xfcfen\n"
 
 
 def main(arguments: list[str]) -> int:
