@@ -232,12 +232,12 @@ def test_a_place_is_given_back_when_tls_does_not_begin(
 
 def test_many_who_come_in_a_busy_moment_wait_no_longer_than_it_lasts(stage: Stage) -> None:
     """The kernel drops those for whom its queue has no place; they knock again after one second, three, seven."""
-    with stage.listener(Desk(), max_connections=500, max_per_peer=500) as listener:
+    with stage.listener(Desk(), max_connections=300, max_per_peer=300) as listener:
         busy = threading.Event()
         stage.loop.call_soon_threadsafe(busy.wait, 30)
         clients = []
         try:
-            for _ in range(400):
+            for _ in range(250):
                 clients.append(socket.create_connection(("127.0.0.1", listener.port), timeout=0.9))
         finally:
             busy.set()
