@@ -25,15 +25,16 @@ _ROUNDS = 6
 _PUNCTUATION = " ,.!;:…~-–—*_，。！；：～、\t\xa0\u3000"
 
 _PRODUCT = re.compile(
-    r"iphone|ipad|ipod|\bios\b|android|samsung|galaxy|huawei|xiaomi|redmi|oppo|vivo|pixel|honor|blackberry|nokia|"
+    r"iphon[eu]|ipad|ipod|\bios\b|android|samsung|galaxy|huawei|xiaomi|redmi|oppo|vivo|pixel|honor|blackberry|nokia|"
     r"sony|xperia|\blg\b|\bhtc\b|oneplus|windows|outlook|gmail|yahoo|proton|\baol\b|网易|新浪|qq邮箱|foxmail|钉钉|飞书|"
     r"华为|小米|荣耀|k-9|thunderbird|spark|airmail|\bnine\b|tutanota|\btuta\b|fairphone|mail\.ru|яндекс|web\.de|\bgmx\b|"
-    r"zalo|갤럭시|아이폰|surface|mail app|mail-app|superhuman|bluemail|blue mail|mailspring|mailbird|workmail|edison"
+    r"zalo|갤럭시|아이폰|surface|mail app|mail-app|superhuman|bluemail|blue mail|mailspring|mailbox|"
+    r"mailbird|workmail|edison|zoho|libero mail"
 )
 _THING = re.compile(
-    r"phone|tablet|mobil|móvil|movil|celular|cellulare|handy|telefon|téléphone|teléfono|telefono|portable|điện thoại|"
-    r"thiết bị|máy|手机|手機|gerät|appareil|dispositivo|apparaat|urządz|enhet|cihaz|устройств|телефон|смартфон|携帯|"
-    r"スマホ|휴대"
+    r"phone|\bcell\b|tablet|mobil|móvil|movil|celular|cellulare|handy|telefon|téléphone|teléfono|telefono|portable|"
+    r"điện thoại|thiết bị|máy|手机|手機|gerät|appareil|dispositivo|apparaat|urządz|enhet|cihaz|устройств|телефон|"
+    r"смартфон|携帯|スマホ|휴대"
 )
 _OWN = re.compile(
     r"\b(?:my|meine[mr]?|mon|mi|meu|minha|mio|mia|mijn|min|mojego|mojej|моего|моей|của tôi|m[oó]j|mého)\b|"
@@ -95,7 +96,7 @@ def is_mobile_signature(line: str) -> bool:
         return False
     if _PRODUCT.search(text):
         return True
-    return _OWN.search(text) is not None and (_THING.search(text) is not None or len(text.split()) <= 5)
+    return _OWN.search(text) is not None and (_THING.search(text) is not None or len(text.split()) <= 8)
 
 
 def _sent_from_between(text: str) -> bool:

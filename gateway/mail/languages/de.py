@@ -40,7 +40,7 @@ LANGUAGE = Language(
         von meinem…gesendet | gesendet von | gesendet mit der | gesendet mit | gesendet über |
         diese nachricht wurde von meinem | holen sie sich outlook für | von unterwegs gesendet |
         vom iphone gesendet | von iphone gesendet | gesendet aus der | diese nachricht wurde mit | gesendet vom |
-        von outlook für | mobil gesendet | outlook für…beziehen | outlook für…herunterladen
+        von outlook für | mobil gesendet | outlook für…beziehen | outlook für…herunterladen | von…gesendet
         """,
     sign_off="""
         mit freundlichen grüßen | mit freundlichem gruß | mfg | viele grüße | beste grüße | freundliche grüße |

@@ -47,7 +47,7 @@ LANGUAGE = Language(
         sent with mailspring | sent with bluemail | sent with tuta | sent with unibox | sent with mailbird |
         sent with canary | sent using | sent by my | get outlook for | get bluemail for | get blue mail for |
         get edison | get spark | secured with tuta | please excuse my brevity | sent securely | from my iphone |
-        download outlook for | this message was sent from my
+        download outlook for | this message was sent from my | sent from mailbox | sent by galaxy
         """,
     sign_off="""
         best regards | kind regards | regards | warm regards | with best regards | with kind regards |

@@ -30,7 +30,7 @@ LANGUAGE = Language(
     sent_from="""
         envoyé de mon | envoyé depuis | envoyé à partir de | envoyé avec | envoyé par mon |
         télécharger outlook pour | obtenir outlook pour | obtenez outlook pour | envoyé d'un |
-        provenance : courrier pour windows | envoyé via | envoyé de l'application
+        provenance : courrier pour windows | envoyé via | envoyé de l'application | envoyé à partir d'
         """,
     sign_off="""
         cordialement | bien cordialement | bien à vous | salutations | meilleures salutations |

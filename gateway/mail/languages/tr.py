@@ -29,7 +29,8 @@ LANGUAGE = Language(
     sent_from="""
         iphone'umdan gönderildi | ipad'imden gönderildi | …'umdan gönderildi | …'imden gönderildi |
         …cihazımdan gönderildi | …telefonumdan gönderildi | …'den gönderildi | …'dan gönderildi |
-        …mail'den gönderildi | ios için outlook…edinin | android için outlook…edinin | outlook…edinin
+        …mail'den gönderildi | ios için outlook…edinin | android için outlook…edinin | outlook…edinin |
+        …posta ile gönderildi
         """,
     sign_off="""
         saygılarımla | iyi çalışmalar | saygılar | iyi günler | selamlar | sevgiler | kolay gelsin |

@@ -44,7 +44,7 @@ LANGUAGE = Language(
         由我的…傳送 | 通过…发送的邮件 | 获取 outlook | 获取outlook | 下载 outlook | 取得 outlook | 下载适用于 |
         下載適用於 | 取得適用於 | 获取适用于 | 从 windows 版邮件发送 | 從 windows 版郵件傳送 |
         从 windows 10 版邮件发送 | 来自 windows 版邮件 | 使用 mail.ru | 傳送自我的 | 傳送自 | 從我的…發送 |
-        通过我的…发送 | 用我的…发送
+        通过我的…发送 | 用我的…发送 | 從 yahoo…傳送 | 从 yahoo…发送
         """,
     sign_off="""
         此致 | 敬礼 | 此致敬礼 | 祝好 | 顺颂商祺 | 順頌商祺 | 祝商祺 | 商祺 | 祝工作顺利 | 祝您工作愉快 | 顺祝商祺 |
