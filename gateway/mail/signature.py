@@ -124,7 +124,11 @@ def _end_of_text(lines: list[str], end: int) -> int:
         return end - 2
     if not lines[end - 1].strip(" |"):
         return _card(lines, end)
-    return min(_disclaimer(lines, end), _below_dashes(lines, end), _below_farewell(lines, end))
+    for search in (_disclaimer, _below_dashes, _below_farewell):
+        begins = search(lines, end)
+        if begins < end:
+            return begins
+    return end
 
 
 def _card(lines: list[str], end: int) -> int:

@@ -131,6 +131,7 @@ def test_what_a_person_says_is_not(line: str) -> None:
         ("Hi\n\nThanks,\nplease call me today, the number is\n+44 113 496 0000 and I am there until five.", ""),
         ("Hi\n\nAnna\n+44 113 496 0000", ""),
         ("Hi\n\n-- \nAnna", "-- \nAnna"),
+        ("Hi\n\nKind regards,\nAnna\n\n-- \nAnna\n+44 113 496 0000", "-- \nAnna\n+44 113 496 0000"),
         ("Hi\n\n--\nAnna\nAcme", "--\nAnna\nAcme"),
         ("Hi\n\n--\nThe second part of this letter is about the invoice. It is wrong.\nAnna", ""),
         ("Hi\n\n-- \nAnna\n\n-- \nusers mailing list", "-- \nAnna\n\n-- \nusers mailing list"),
