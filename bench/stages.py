@@ -13,18 +13,20 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 from gateway.flow.think import understand_intake
 from gateway.mail.limits import scan
 from gateway.mail.parse import read_message
-from gateway.model import Envelope, Intake, Source
+from gateway.model import Envelope, Intake, Received, Source
 from gateway.options import ReadLimits
 from tests.flow.clients import mail
 from tests.flow.desk_under_test import DeskUnderTest
 from tests.flow.test_any_order import OPEN_CAPS
 
 ROUNDS, MAILS = 5, 200
+GROUPS = (5, 1)
 TEXT = "Chào quý công ty, website của chúng tôi báo lỗi khi thanh toán, nhờ kiểm tra giúp. "
 
 
@@ -73,7 +75,34 @@ def stages(desk: DeskUnderTest, run: int) -> dict[str, float]:
     while desk.sending.step():
         pass
     found["outbox: claim to mark, 3 mails"] = (time.process_time() - began) / MAILS * 1e6
+    for size in GROUPS:
+        found |= in_groups(desk, run, size)
     return found
+
+
+def in_groups(desk: DeskUnderTest, run: int, size: int) -> dict[str, float]:
+    """What the daemon does for each 2 KB mail but for sockets, when so many come at a time: a daemon that is not
+    overloaded has small groups, and what a group costs whatever its size counts."""
+    raws = letters(MAILS // 2, 1000 * (run + 1) + size)
+    spent = dict.fromkeys(("keep", "desk", "outbox"), 0.0)
+    for first in range(0, len(raws), size):
+        received = [
+            Received(Source.SMTP, Envelope("a@khach.example", ("kythuat@desk.example",)), raw, desk.now)
+            for raw in raws[first : first + size]
+        ]
+        marks = [time.process_time()]
+        for kept in [desk.store.accept(one) for one in received]:
+            kept.result(timeout=30)
+        marks.append(time.process_time())
+        while desk.desk.step():
+            pass
+        marks.append(time.process_time())
+        while desk.sending.step():
+            pass
+        marks.append(time.process_time())
+        for name, (begin, end) in zip(spent, pairwise(marks), strict=True):
+            spent[name] += end - begin
+    return {f"groups of {size}: {name}": cpu / len(raws) * 1e6 for name, cpu in spent.items()}
 
 
 def floor(folder: Path) -> float:

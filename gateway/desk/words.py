@@ -261,7 +261,7 @@ class Lexicon:
         there = map(self._pairs.__contains__, zip(line, islice(line, 1, None), strict=False))
         for place in compress(count(), there):
             for phrase in self._pairs[line[place], line[place + 1]]:
-                if _possible(phrase, present, bare_too):
+                if bare_too or _possible(phrase, present, bare_too):  # the words in place say more, where they may
                     yield phrase, place - phrase.key
 
 
@@ -331,13 +331,15 @@ class _Writing:
         last = len(phrase.strict) - 1
         if start < 0 or start + last >= len(self.words):
             return False
+        bare_at = []
         for step, (strict, bare) in enumerate(zip(phrase.strict, phrase.bare, strict=True)):
             word = self.words[start + step]
             if word == strict or (phrase.prefix and step == last and word.startswith(strict)):
                 continue
-            if phrase.exact or word != bare or not self._without_accents(start + step):
+            if phrase.exact or word != bare:
                 return False
-        return True
+            bare_at.append(start + step)
+        return all(map(self._without_accents, bare_at))
 
     def _without_accents(self, place: int) -> bool:
         accented, spoken, english = self.counts
