@@ -42,6 +42,7 @@ _ENGLISH_TEXT = (
     "had will would could should please does did which where who there here thanks thank hello dear regards "
     "need want invoice received been just by his her its order about when any some all good best send sent "
 )
+_STOPS = frozenset(".,;:!?")
 _LINE_ENDS = frozenset("\n.!?…")
 Made = TypeVar("Made")
 _ENGLISH = frozenset(_ENGLISH_TEXT.split())
@@ -93,7 +94,11 @@ def tokens(piece: str) -> tuple[str, ...]:
 
 def _tokens_of(piece: str) -> tuple[str, ...]:
     if piece.isascii():
-        return (piece.lower(),) if piece.isalnum() else tuple(_TOKEN.findall(piece.lower()))
+        if piece.isalnum():
+            return (piece.lower(),)
+        if piece[:-1].isalnum() and piece[-1] in _STOPS:
+            return piece[:-1].lower(), piece[-1]
+        return tuple(_TOKEN.findall(piece.lower()))
     return _normal_tokens(normal(piece))
 
 

@@ -90,7 +90,7 @@ class Parts:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """One snapshot. Raises StoreUnavailable or StoreBroken in place of the driver's errors."""
-        with named(), self.readers.connect() as connection:
+        with named(), self.database.reading() as connection:
             yield connection
 
     @contextmanager

@@ -45,12 +45,18 @@ class Database:
     def start(self, beat: Callable[[], object]) -> None:
         """The writer runs: `beat` is a write of nothing, for whoever has to be seen alive."""
 
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """One snapshot."""
+        with self.readers.connect() as connection:
+            yield connection
+
     # --- what several daemons need ----------------------------------------------------------------------------------
 
     @contextmanager
     def claiming(self, *, durable: bool) -> Iterator[Connection]:  # noqa: ARG002 - as above
         """For a claim: what is chosen in it is the caller's when it ends. `durable`: also when the server crashes."""
-        with self.readers.connect() as connection:
+        with self.reading() as connection:
             yield connection
 
     @property

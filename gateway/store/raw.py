@@ -8,8 +8,7 @@ statement itself is given to the driver's own cursor. Errors are those that SQLA
 from __future__ import annotations
 
 from collections import namedtuple
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import islice
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -25,11 +24,12 @@ _CHUNK = 500  # keys in one IN: bounded whatever the limits of the engine
 _SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, _CHUNK)  # an IN has room for so many keys: few texts to be prepared
 
 
-def chunks(keys: Iterable[Key]) -> Iterator[list[Key]]:
+def chunks(keys: Iterable[Key]) -> list[list[Key]]:
     """The distinct keys in portions that fit one statement."""
-    rest = iter(dict.fromkeys(keys))
-    while portion := list(islice(rest, _CHUNK)):
-        yield portion
+    distinct = list(dict.fromkeys(keys))
+    if len(distinct) <= _CHUNK:
+        return [distinct] if distinct else []
+    return [distinct[first : first + _CHUNK] for first in range(0, len(distinct), _CHUNK)]
 
 
 # --- the one way to the driver ----------------------------------------------------------------------------------------
@@ -63,7 +63,7 @@ def _run(connection: Connection, sql: str, parameters: Any, many: bool, fetch: b
 
 
 def _driver(connection: Connection) -> Any:
-    return connection.connection.driver_connection
+    return connection.connection.dbapi_connection  # the driver's own: neither of ours is wrapped
 
 
 def _named(connection: Connection, sql: str, error: Any) -> BaseException:
@@ -108,7 +108,8 @@ class Prepared:
 
     A list of values inside it (`in_`) cannot be prepared: what has one is written with bound values of its own.
     `columns` are (name, what makes of a value what the driver takes) in the order of the text, `constants` the finished
-    values of those that are not given. `named`: the driver knows parameters by name.
+    values of those that are not given. `named`: the driver knows parameters by name. `takes`: the names alone, where
+    all values are taken as they are.
     """
 
     def __init__(self, compiled: Any, given: Iterable[str]) -> None:
@@ -125,6 +126,8 @@ class Prepared:
             if name not in names:
                 value = compiled.params[name]
                 self.constants[name] = value if process is None else process(value)
+        as_they_are = not self.named and not any(process for _, process in self.columns)
+        self.takes = tuple(name for name, _ in self.columns) if as_they_are else ()
 
     def parameters(self, values: Mapping[str, Any]) -> Any:
         """For one run: a list, or a dictionary where the driver knows parameters by name."""
@@ -201,7 +204,11 @@ class _Keyed:
             size, given = 0, {**values, "keys": keys}
         else:
             size = next(size for size in _SIZES if size >= len(keys))
-            given = dict(zip(_KEYS[:size], keys + keys[-1:] * (size - len(keys)), strict=True))
+            keys = keys + keys[-1:] * (size - len(keys))
+            prepared = self._ready.get((dialect.name, size))
+            if prepared is not None and prepared.takes == _KEYS[:size]:
+                return prepared.sql, keys
+            given = dict(zip(_KEYS[:size], keys, strict=True))
             given.update(values)
         prepared = self._ready.get((dialect.name, size)) or self._prepare(dialect, size, given)
         return prepared.sql, prepared.parameters(given)
