@@ -145,10 +145,10 @@ def _envelope_from(notice: Notice, context: ComposeContext) -> str:
 def _thread(in_reply_to: str, references: tuple[str, ...]) -> tuple[tuple[str, bytes], ...]:
     """In-Reply-To and References (RFC 5322 §3.6.4); a stranger's unusable ids are left out."""
     fields = []
-    parent = in_reply_to if valid_id(in_reply_to) else ""
-    if parent:
-        fields.append(("In-Reply-To", fold_ids("In-Reply-To", [parent])))
-    ids = bounded([one for one in (*references, parent) if valid_id(one)])
+    valid = {one for one in {in_reply_to, *references} if valid_id(one)}
+    if in_reply_to in valid:
+        fields.append(("In-Reply-To", fold_ids("In-Reply-To", (in_reply_to,))))
+    ids = bounded([one for one in (*references, in_reply_to) if one in valid])
     if ids:
         fields.append(("References", fold_ids("References", ids)))
     return tuple(fields)

@@ -120,9 +120,9 @@ def _fold_mailboxes(name: str, mailboxes: Sequence[Mailbox]) -> bytes:
 
 def fold_ids(name: str, ids: Sequence[str]) -> bytes:
     """Message-IDs, one a line. ValueError for one that `valid_id` refuses, or for none at all."""
-    if not ids or not all(valid_id(one) for one in ids):
+    if not ids or not all([valid_id(one) for one in ids]):
         raise ValueError(f"{name}: not a list of Message-IDs")
-    return _field(name) + b" " + b"\r\n ".join(one.encode("ascii") for one in ids) + b"\r\n"
+    return b"%b %b\r\n" % (_field(name), "\r\n ".join(ids).encode("ascii"))
 
 
 def check_block(block: bytes, expected: Sequence[str] | None = None) -> None:

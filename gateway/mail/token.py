@@ -30,7 +30,8 @@ _MAX_DAY = 32**4 - 1
 _MAX_LOCAL = 64  # RFC 5321 §4.5.3.1.1
 _EXTENSION = 43  # "+", purpose, kid, number (8), ".", party (10), ".", day (3), ".", mac (16)
 _LONGEST = 1000  # octets of an address or Message-ID worth reading
-_PREFIXES = tuple(length.to_bytes(4, "big").decode("ascii") for length in range(41))  # no field is longer than a nonce
+_LENGTHS = tuple(length.to_bytes(4, "big").decode("ascii") for length in range(41))  # no field is longer than a nonce
+_INNER, _OUTER = bytes(octet ^ 0x36 for octet in range(256)), bytes(octet ^ 0x5C for octet in range(256))
 
 _PURPOSES = "".join(purpose.value for purpose in Purpose)
 _FIELDS = (
@@ -186,7 +187,7 @@ def _check(
 ) -> TokenCheck | None:
     letter, kid, number, party, day, mac = match.groups()[:6]
     for known, key in keys.keys:
-        if known == kid and hmac.compare_digest(_mac(key, (letter, number, party, day), nonce), mac):
+        if known == kid and hmac.compare_digest(_mac(key, letter, number, party, day, nonce), mac):
             token = Token(Purpose(letter), _to_int(number), party, _to_int(day), kid)
             own = bool(author) and hmac.compare_digest(_party(key, author), party)
             return TokenCheck(token, today > token.day, own, where)
@@ -198,13 +199,19 @@ def _sign(purpose: Purpose, number: int, address: str, day: int, kid: str, key: 
         raise ValueError(f"number out of range: {number}")
     if not 0 <= day <= _MAX_DAY:
         raise ValueError(f"day out of range: {day}")
-    letter, counted, party, until = fields = purpose.value, _to_text(number), _party(key, address), _to_text(day)
-    return f"{letter}{kid}{counted}.{party}.{until}.{_mac(key, fields, nonce)}"
+    letter, counted, party, until = purpose.value, _to_text(number), _party(key, address), _to_text(day)
+    return f"{letter}{kid}{counted}.{party}.{until}.{_mac(key, letter, counted, party, until, nonce)}"
 
 
-def _mac(key: bytes, fields: tuple[str, ...], nonce: str | None) -> str:
-    signed = fields if nonce is None else (*fields, nonce)
-    return _base32(_digest(key, "".join([_PREFIXES[len(field)] + field for field in signed]).encode("ascii"))[:10])
+def _mac(key: bytes, letter: str, number: str, party: str, day: str, nonce: str | None) -> str:
+    """Of the fields, each behind its length in four octets."""
+    signed = (
+        f"{_LENGTHS[len(letter)]}{letter}{_LENGTHS[len(number)]}{number}"
+        f"{_LENGTHS[len(party)]}{party}{_LENGTHS[len(day)]}{day}"
+    )
+    if nonce is not None:
+        signed = f"{signed}{_LENGTHS[len(nonce)]}{nonce}"
+    return _base32(_digest(key, signed.encode("ascii"))[:10])
 
 
 @lru_cache(maxsize=4096)  # one mail names its recipient in up to three signatures
@@ -213,16 +220,19 @@ def _party(key: bytes, address: str) -> str:
 
 
 def _digest(key: bytes, octets: bytes) -> bytes:
-    """HMAC-SHA256 (RFC 2104)."""
-    begun = _begun(key).copy()
-    begun.update(octets)
-    return begun.digest()
+    """HMAC-SHA256 (RFC 2104 §2), for a third of what `hmac` takes for something so short."""
+    begun, ended = _keyed(key)
+    inner, outer = begun.copy(), ended.copy()
+    inner.update(octets)
+    outer.update(inner.digest())
+    return outer.digest()
 
 
 @lru_cache(maxsize=16)
-def _begun(key: bytes) -> hmac.HMAC:
-    """What every HMAC under a key begins with; only copies of it go on."""
-    return hmac.new(key, digestmod="sha256")
+def _keyed(key: bytes) -> tuple[hashlib._Hash, hashlib._Hash]:
+    """The inner and the outer hash with their padded key; only copies of them go on."""
+    padded = (hashlib.sha256(key).digest() if len(key) > 64 else key).ljust(64, b"\0")
+    return hashlib.sha256(padded.translate(_INNER)), hashlib.sha256(padded.translate(_OUTER))
 
 
 def _base32(octets: bytes) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import string
 from datetime import UTC, datetime, timedelta, timezone
 
@@ -10,6 +11,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from gateway.mail.token import (
+    _digest,
     address_purpose,
     bare_address,
     check_address,
@@ -215,3 +217,8 @@ def test_kids_are_one_base32_letter():
     kids = {new_key(bytes([i]) * 32)[0] for i in range(200)}
     assert kids <= set(string.ascii_lowercase + "234567")
     assert len(kids) > 20
+
+
+@given(st.binary(min_size=1, max_size=200), st.binary(max_size=300))
+def test_signatures_are_hmac(key: bytes, octets: bytes) -> None:
+    assert _digest(key, octets) == hmac.digest(key, octets, "sha256")
