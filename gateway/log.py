@@ -14,11 +14,13 @@ import sys
 import time
 import traceback
 from collections.abc import Mapping
+from contextlib import nullcontext
 from datetime import datetime
 from functools import lru_cache
 from typing import Protocol
 
-_log = logging.getLogger("gateway")
+_log, _root = logging.getLogger("gateway"), logging.getLogger()
+_only: list[_Only] = []  # one, once there is a log
 _VALUE = 2000  # characters of one value
 _PLAIN = re.compile(r"[^\s\"=\\]+\Z")
 _SAFE = re.compile(r"[!#-<>-\[\]-~]{1,1000}\Z")  # visible ASCII that needs neither escaping nor quotes: most values
@@ -54,13 +56,15 @@ def setup(format: str, level: str, journald: bool, stream: Stream | None = None)
     if number is None:
         raise ValueError(f"log level {level!r} is none of debug, info, warning, error")
     handler = logging.StreamHandler(stream or sys.stderr)
-    handler.setFormatter(LineFormatter(json_lines=format == "json", journald=journald))
+    formatter = LineFormatter(json_lines=format == "json", journald=journald)
+    handler.setFormatter(formatter)
     # what no line of ours shows is not looked for (Python's logging HOWTO, "Optimization")
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     logging._srcfile = None
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(number)
+    _only[:] = [_Only(handler, formatter)]
     for name in _CHATTY:
         logging.getLogger(name).setLevel(max(number, logging.WARNING))
 
@@ -87,8 +91,41 @@ class LineFormatter(logging.Formatter):
             fields["message"] = record.getMessage()
         if record.exc_info and record.exc_info[1] is not None:
             fields["trace"] = "".join(traceback.format_exception(record.exc_info[1]))[-_VALUE:]
+        return self._line(record.levelno, fields)
+
+    def of_event(self, level: int, event: str, given: Mapping[str, Value]) -> str:
+        """The line of an event of this moment."""
+        fields: dict[str, Value] = {} if self._journald else {"time": _time(time.time())}
+        fields["level"] = logging.getLevelName(level).lower()
+        fields["event"] = event
+        fields.update(given)
+        return self._line(level, fields)
+
+    def _line(self, level: int, fields: Mapping[str, Value]) -> str:
         line = _as_json(fields) if self._json else _as_text(fields)
-        return f"<{_priority(record.levelno)}>{line}" if self._journald else line
+        return f"<{_priority(level)}>{line}" if self._journald else line
+
+
+class _Only:
+    """The one handler that `setup` made: as long as there is no other, lines go to it without a record, in half the
+    time. A mail is worth four lines."""
+
+    def __init__(self, handler: logging.StreamHandler[Stream], formatter: LineFormatter) -> None:
+        self._handler, self._formatter = handler, formatter
+        self._handlers = [handler]
+
+    def took(self, level: int, event: str, fields: Mapping[str, Value]) -> bool:
+        """Whether the line is written; else it is for `logging`."""
+        if _root.handlers != self._handlers or _log.handlers:
+            return False
+        try:
+            line = self._formatter.of_event(level, event, fields)
+            with self._handler.lock or nullcontext():
+                self._handler.stream.write(line + self._handler.terminator)
+                self._handler.flush()
+        except Exception:  # noqa: BLE001 - what is to become of it `logging` knows
+            return False
+        return True
 
 
 def escaped(text: str) -> str:
@@ -150,6 +187,8 @@ def _priority(level: int) -> int:
 
 def _say(level: int, event: str, error: BaseException | None = None, **fields: Value) -> None:
     if _log.isEnabledFor(level):
+        if error is None and _only and _only[0].took(level, event, fields):
+            return
         trace = (type(error), error, error.__traceback__) if error is not None else None
         _log.log(level, event, exc_info=trace, extra={"event": event, "fields": fields})
 

@@ -177,3 +177,31 @@ def test_law_escaped_text_is_one_safe_line(text: str) -> None:
     safe.encode("utf-8")
     assert len(safe.splitlines()) <= 1
     assert "\x1b" not in safe
+
+
+@pytest.mark.parametrize("kind", ["kv", "json"])
+@pytest.mark.parametrize("journald", [False, True])
+def test_a_line_is_the_same_with_a_record_and_without(
+    monkeypatch: pytest.MonkeyPatch, kind: str, journald: bool
+) -> None:
+    """Alone, the log's handler is given lines past `logging`; with another one beside it both are told."""
+    stream = capture(monkeypatch, kind, journald=journald)
+    beside = logging.NullHandler()
+    for text in HOSTILE:
+        stream.truncate(0)
+        stream.seek(0)
+        log.refused("192.0.2.1", text)
+        logging.getLogger("gateway").addHandler(beside)
+        try:
+            log.refused("192.0.2.1", text)
+        finally:
+            logging.getLogger("gateway").removeHandler(beside)
+        without, with_record = (re.sub(r"[0-9-]+T[0-9:.]+Z", "", line) for line in stream.getvalue().splitlines())
+        assert without == with_record
+
+
+def test_a_stream_that_fails_is_for_logging_to_handle(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = capture(monkeypatch, "kv")
+    monkeypatch.setattr(logging, "raiseExceptions", False)
+    stream.close()
+    log.kept(1, "smtp", 2, "a@b.example")  # raises nothing
