@@ -73,6 +73,13 @@ GROUPS: dict[str, tuple[Row, ...]] = {
         _row("20 connections, accepted (250) alone", "mails/s", "text-c20", "accept_rate"),
         _ratio("20 connections, share of the floor", "text-c20", "floor-c20", "rate", at_least(0.25)),
         _row("processor time a mail, 20 connections", "µs", "text-c20", "cpu_us", at_most(1_100)),
+        Row(
+            "… acknowledged only, at most (a second agent's share taken off once)",
+            "µs",
+            ("text-c20", "two-agents-c20"),
+            lambda one, two: 2 * one["cpu_us"] - two["cpu_us"],
+            at_most(1_100),
+        ),
         _ratio("… times the floor's", "text-c20", "floor-c20", "cpu_us"),
         Row(
             "… times the floor's with one parse of the standard library",
