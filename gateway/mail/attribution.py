@@ -22,6 +22,7 @@ _LONGEST_NAME = 90  # characters before an address
 _MOST_WORDS = 10
 _TAIL = 160  # characters that may follow the verb: a name, an address, a date
 _CLOSING = " \t:：-—–─_*>)）】]』」\xa0"
+_COLONS = (":", "：")  # French puts a blank before it, where clients wrap
 _SENTENCE_ENDS = (":", "：", ".", "。", "!", "！", "?", "？")
 
 _DIGIT = re.compile(r"\d")
@@ -54,7 +55,7 @@ def attribution_start(lines: Sequence[str], last: int) -> int | None:
 def find_attribution(lines: Sequence[str], last: int, *, closed: bool = True) -> Attribution | None:
     """The attribution that ends at line `last`, else None. `closed`: it must end with a colon or drawn dashes."""
     ending = lines[last].strip(BLANKS)
-    if len(ending) > _LONGEST_ATTRIBUTION or not _may_end(ending, closed):
+    if len(ending) > _LONGEST_ATTRIBUTION or not (ending in _COLONS or _may_end(ending, closed)):
         return None
     window, named, timed = "", None, None
     for first in range(last, max(-1, last - _WINDOW), -1):
@@ -66,12 +67,17 @@ def find_attribution(lines: Sequence[str], last: int, *, closed: bool = True) ->
         text = folded(window).lstrip("-—>*_ \xa0\"'“„«").replace("\xa0", " ")
         sure = _begins_with_date(text, closed)
         if sure is None:
-            named = named or _begins_with_name(lines, first, text, drawn)
-        elif has_date(text) or not _TIME.search(text):
+            if not timed or (not timed.sure and ("@" in text or has_date(text))):
+                named = named or _begins_with_name(lines, first, text, drawn)
+        elif has_date(text):
             return Attribution(first, sure or drawn)
         else:
-            timed = timed or Attribution(first, sure)  # a time alone: the day may stand in the line above
-    return timed if timed and timed.sure else named or timed
+            timed = timed or Attribution(first, sure)  # no date yet: it may stand in the line above
+    return timed if timed and (timed.sure or _holds_address(lines, timed.first, last)) else named or timed
+
+
+def _holds_address(lines: Sequence[str], first: int, last: int) -> bool:
+    return any("@" in line[:LONGEST] for line in lines[first : last + 1])
 
 
 def has_date(text: str) -> bool:

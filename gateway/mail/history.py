@@ -77,10 +77,13 @@ def find_history(text: Lines, answers: bool) -> History | None:
             found = _by_mark(text, index)
             if found:
                 return found
-        if len(line) < _SHORTEST:
+        if not line:
             continue
         bare = line.strip(BLANKS)
         if len(bare) < _SHORTEST:
+            found = _at_colon(text, index) if bare in (":", "：") and index else None
+            if found:
+                return found
             continue
         if text.quoted[index] or len(bare) > LONGEST:
             found = _at_quote(text, index, bare)
@@ -89,6 +92,14 @@ def find_history(text: Lines, answers: bool) -> History | None:
         if found:
             return found
     return None
+
+
+def _at_colon(text: Lines, index: int) -> History | None:
+    """The colon of a lead, wrapped into a line of its own."""
+    if text.lines[index - 1].rstrip(BLANKS)[-1:] in ("", ":", "："):
+        return None
+    lead = find_attribution(text.lines, index)
+    return History(lead.first, index + 1) if lead and (lead.sure or text.quote_follows(index + 1)) else None
 
 
 def _by_mark(text: Lines, index: int) -> History | None:
