@@ -85,7 +85,8 @@ def _headed(mail: Outgoing) -> bytes:
     """With Return-Path and Delivered-To in front (RFC 5321 §4.4), line ends as files have them."""
     sender, recipient = (_CONTROL.sub("?", text) for text in (mail.envelope_from, mail.recipient))
     head = f"Return-Path: <{sender}>\nDelivered-To: {recipient}\n".encode("utf-8", "replace")
-    return head + mail.data.replace(b"\r\n", b"\n")
+    data = mail.data if isinstance(mail.data, bytes) else b"".join(mail.data.blocks())
+    return head + data.replace(b"\r\n", b"\n")
 
 
 def _was_moved(folder: Path, name: str) -> bool:

@@ -8,20 +8,21 @@ import smtplib
 import socket
 import ssl
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+from gateway.edge.smtp_stuffing import pieces, with_pairs
+from gateway.model import Large
 from gateway.options import Relay
 
 _REPLY_LIMIT = 64 * 1024  # octets of one reply; what is beyond is no SMTP
 _REPLY_LINE = re.compile(rb"([2-5][0-9][0-9])([ -]|$)(.*)", re.DOTALL)
-_BARE = re.compile(rb"\r(?!\n)|(?<!\r)\n")
 _GOODBYE = 2.0  # seconds to wait for the answer to QUIT
 _LAST_WORD = 2.0  # seconds to wait for the reason of a relay that hangs up in the middle of the data
-_BLOCK = 256 * 1024  # octets of data in one write; each has the whole time-out (RFC 5321 §4.5.3.2.5)
 _COMMAND = 510  # octets of a command without its CR LF (RFC 5321 §4.5.3.1.4)
 
 
-Envelope = tuple[str, str, bytes]
+Envelope = tuple[str, str, bytes | Large]
 """The sender, the recipient and the octets of a mail."""
 
 
@@ -195,7 +196,7 @@ class RelayConnection(smtplib.SMTP):
 
     # --- one mail ---------------------------------------------------------------------------------------------
 
-    def transact(self, sender: str, recipient: str, data: bytes, following: Envelope | None = None) -> Reply:
+    def transact(self, sender: str, recipient: str, data: bytes | Large, following: Envelope | None = None) -> Reply:
         """Hand over one mail. Raises RelayTrouble or OSError where the connection cannot be used any more.
 
         The envelope of the `following` mail, the next to be handed over here, goes out right behind the final dot where
@@ -213,10 +214,10 @@ class RelayConnection(smtplib.SMTP):
                 return reply
         return self._send_body(data, following)
 
-    def _commands(self, sender: str, recipient: str, data: bytes) -> tuple[list[str] | Reply, bytes]:
+    def _commands(self, sender: str, recipient: str, data: bytes | Large) -> tuple[list[str] | Reply, bytes | Large]:
         """The envelope as it is said, and the data as they are sent; or why this relay cannot take the mail."""
         sender, recipient = _ascii_domain(sender), _ascii_domain(recipient)
-        data = with_pairs(data)
+        data = with_pairs(data) if isinstance(data, bytes) else data
         refusal = self._unfit(sender, recipient, len(data))
         if refusal:
             return Reply(int(refusal[:3]), refusal), data
@@ -252,16 +253,16 @@ class RelayConnection(smtplib.SMTP):
         except (RelayTrouble, OSError):  # the refusal stands; only the connection is gone
             self.close()
 
-    def _send_body(self, data: bytes, following: Envelope | None) -> Reply:
-        body = stuffed(data)
+    def _send_body(self, data: bytes | Large, following: Envelope | None) -> Reply:
+        behind = b""
         if following is not None and self.has_extn("pipelining"):
             ahead, _ = self._commands(*following)
             if not isinstance(ahead, Reply):
                 self.announced = ahead
-                body += _lines(ahead)
+                behind = _lines(ahead)
         self._patience = self._relay.data_timeout
         try:
-            reply = self._write_body(body) or self._reply("DOT")
+            reply = self._write_body(pieces(data, behind)) or self._reply("DOT")
         except (RelayTrouble, OSError) as error:
             raise RelayTrouble(f"after the data: {error}", after_data=True) from error
         finally:
@@ -271,12 +272,11 @@ class RelayConnection(smtplib.SMTP):
             raise RelayTrouble(f"unexpected answer to the data: {reply.text}", after_data=True)
         return reply
 
-    def _write_body(self, body: bytes) -> Reply | None:
+    def _write_body(self, body: Iterable[bytes | memoryview]) -> Reply | None:
         """A reply only from a relay that refused for good and hung up before it had all (too large, a scanner)."""
-        view = memoryview(body)
         try:
-            for start in range(0, len(body), _BLOCK):
-                self._write(view[start : start + _BLOCK])
+            for piece in body:
+                self._write(piece)
         except OSError:
             self._patience = _LAST_WORD
             reply = self._reply("DOT")
@@ -294,7 +294,7 @@ class RelayConnection(smtplib.SMTP):
             return "553 5.6.7 the relay does not take addresses beyond ASCII"
         return ""
 
-    def _options(self, data: bytes, utf8: bool) -> str:
+    def _options(self, data: bytes | Large, utf8: bool) -> str:
         options = f" SIZE={len(data)}" if self.has_extn("size") else ""
         if not data.isascii() and self.has_extn("8bitmime"):
             options += " BODY=8BITMIME"
@@ -341,27 +341,6 @@ class RelayConnection(smtplib.SMTP):
             pass
         finally:
             self.close()
-
-
-def on_the_wire(data: bytes) -> bytes:
-    """CR LF line ends, dots stuffed, the final dot (RFC 5321 §4.5.2)."""
-    return stuffed(with_pairs(data))
-
-
-def with_pairs(data: bytes) -> bytes:
-    """No bare CR or LF leaves: RFC 5322 §2.3."""
-    pairs = data.count(b"\r\n")
-    if data.count(b"\n") != pairs or data.count(b"\r") != pairs:
-        return _BARE.sub(b"\r\n", data)
-    return data
-
-
-def stuffed(data: bytes) -> bytes:
-    if b"\n." in data:
-        data = data.replace(b"\r\n.", b"\r\n..")
-    if data.startswith(b"."):
-        data = b"." + data
-    return data + (b".\r\n" if data.endswith(b"\r\n") or not data else b"\r\n.\r\n")
 
 
 def _lines(commands: list[str]) -> bytes:

@@ -65,7 +65,7 @@ from gateway.model.incoming import (
     Token,
     TokenCheck,
 )
-from gateway.model.outgoing import DueTarget, Outgoing, SendResult, Sent, Undelivered
+from gateway.model.outgoing import DueTarget, Large, Outgoing, SendResult, Sent, Undelivered
 from gateway.model.words import Evidence, Json, Mailbox, MailKind, Outcome, Purpose, Source, Status, address_key
 
 __all__ = [
@@ -92,6 +92,7 @@ __all__ = [
     "Intake",
     "Json",
     "KnownId",
+    "Large",
     "LedgerRow",
     "Link",
     "MailKind",

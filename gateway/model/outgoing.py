@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Protocol
 
 from gateway.model.facts import Entry, TicketFacts
 
@@ -19,6 +21,15 @@ class Sent(StrEnum):
     REFUSED = "refused"  # 5xx
 
 
+class Large(Protocol):
+    """A mail that is too large to be held in memory; its length is in octets. Made by us: no CR or LF stands alone."""
+
+    def __len__(self) -> int: ...
+    def isascii(self) -> bool: ...
+    def blocks(self) -> Iterator[bytes]:
+        """The octets from the beginning, in pieces of any size. Raises OSError."""
+
+
 @dataclass(frozen=True, slots=True)
 class Outgoing:
     """One mail as a sender claims it."""
@@ -29,7 +40,7 @@ class Outgoing:
     recipient: str
     envelope_from: str
     message_id: str
-    data: bytes  # header, blank line, body; CRLF
+    data: bytes | Large = field(repr=False)  # header, blank line, body; CRLF
     attempts: int
     created_at: datetime
 

@@ -10,10 +10,11 @@ import threading
 from collections.abc import Iterable, Sequence
 
 from gateway.model import Commit, Outgoing
+from gateway.store.large import LARGE
 from gateway.store.outbox_rows import OutboxRef, whole
 
 MOST = 2000  # mails
-MOST_OCTETS = 32 * 1024 * 1024
+MOST_OCTETS = 8 * 1024 * 1024
 
 
 class AtHand:
@@ -46,13 +47,13 @@ class AtHand:
 
 
 def _outgoing(ref: OutboxRef, commit: Commit) -> Outgoing | None:
-    """The mail of a row; None where the commit has several that could be it."""
+    """The mail of a row; None where the commit has several that could be it, or it is large."""
     same = [
         mail
         for mail in commit.mails
         if (mail.message_id, mail.kind, mail.recipient) == (ref.message_id, ref.kind, ref.recipient)
     ]
-    if len(same) != 1:
+    if len(same) != 1 or len(same[0].body) > LARGE:
         return None
     mail = same[0]
     return Outgoing(

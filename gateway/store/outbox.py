@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
-from gateway.model import Outgoing, SendResult, Sent, Undelivered
+from gateway.model import Large, Outgoing, SendResult, Sent, Undelivered
 from gateway.options import Retry
 from gateway.store import schema
 from gateway.store.blobs import BlobDamaged, Blobs
 from gateway.store.claims import Waiting, hold
+from gateway.store.large import LARGE, LargeMail
 from gateway.store.outbox_rows import UNDELIVERED, whole
 from gateway.store.outbox_wait import event_of, put_behind
 from gateway.store.queue import printable
@@ -52,7 +54,7 @@ _DUE = Waiting(
     .limit(sa.bindparam("most", type_=sa.Integer)),
     schema.outbox,
 )
-_WHOLE = Lookup(sa.select(schema.outbox, _b.codec, _b.content).join(schema.blob, _b.sha256 == _o.body), _o.id)
+_WHOLE = Lookup(sa.select(schema.outbox, _b.codec, _b.content, _b.size).join(schema.blob, _b.sha256 == _o.body), _o.id)
 _STATES = Lookup(
     sa.select(_o.id, _o.ticket, _o.kind, _o.recipient, _o.attempts, _o.since, _o.state, _o.next_at, _o.holder, _o.staff)
     .order_by(_o.id)
@@ -132,7 +134,8 @@ def due_ids(connection: Connection, now: datetime, passed: Collection[int], limi
 def load(
     connection: Connection, blobs: Blobs, ids: Collection[int], at_hand: Mapping[int, Outgoing]
 ) -> tuple[list[Outgoing], list[int]]:
-    """The mails in the order of `ids`, and those whose body cannot be read. Of those at hand nothing is read."""
+    """The mails in the order of `ids`, and those whose body cannot be read. Of those at hand nothing is read, and of
+    large ones only to see that they are whole."""
     rows = {row.id: row for row in _WHOLE.rows(connection, [number for number in ids if number not in at_hand])}
     found: list[Outgoing] = []
     damaged: list[int] = []
@@ -142,13 +145,20 @@ def load(
             continue
         row = rows[number]
         try:
-            found.append(_outgoing(row, blobs.unpack(row.body, row.codec, row.content)))
+            found.append(_outgoing(row, _data(row, blobs)))
         except BlobDamaged:
             damaged.append(number)
     return found, damaged
 
 
-def _outgoing(row: Row[Any], body: bytes) -> Outgoing:
+def _data(row: Row[Any], blobs: Blobs) -> bytes | Large:
+    if row.content is not None or row.size <= LARGE:
+        return whole(row.header, blobs.unpack(row.body, row.codec, row.content))
+    size, plain = blobs.look_over(row.body, row.codec)
+    return LargeMail(whole(row.header, b""), partial(blobs.blocks, row.body, row.codec), size, plain)
+
+
+def _outgoing(row: Row[Any], data: bytes | Large) -> Outgoing:
     return Outgoing(
         id=row.id,
         ticket=row.ticket,
@@ -156,7 +166,7 @@ def _outgoing(row: Row[Any], body: bytes) -> Outgoing:
         recipient=row.recipient,
         envelope_from=row.envelope_from,
         message_id=row.message_id,
-        data=whole(row.header, body),
+        data=data,
         attempts=row.attempts,
         created_at=row.created_at,
     )

@@ -11,6 +11,8 @@ from threading import Lock
 from gateway.model import Spooled
 from gateway.store.errors import StoreUnavailable, store_error
 
+SYNC = 4 * 1024 * 1024  # octets after which the disk is waited for: else every commit would wait for gigabytes one day
+
 
 class Spool:
     """One file among the scratch files of the blobs. Nothing in it is certain before it has become a blob.
@@ -26,7 +28,7 @@ class Spool:
             raise store_error(error) from error
         self._lock = Lock()
         self._sha256 = hashlib.sha256()
-        self._size = 0
+        self._size = self._unsynced = 0
 
     def write(self, octets: bytes) -> None:
         """Raises StoreUnavailable, also when it was dropped."""
@@ -39,6 +41,10 @@ class Spool:
             try:
                 while view:
                     view = view[os.write(self._fd, view) :]
+                self._unsynced += len(octets)
+                if self._unsynced > SYNC:
+                    os.fdatasync(self._fd)
+                    self._unsynced = 0
             except OSError as error:
                 raise store_error(error) from error
 

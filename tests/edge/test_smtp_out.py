@@ -6,8 +6,10 @@ import socket
 import threading
 import time
 import tracemalloc
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.edge.smtp_out import SmtpSender, printable
-from gateway.edge.smtp_relay import on_the_wire
+from gateway.edge.smtp_stuffing import on_the_wire, stuffed_blocks
 from gateway.model import Outgoing, Sent
 from gateway.options import Relay
 from tests.edge.dialogs import make_certificate
@@ -442,6 +444,52 @@ def test_what_goes_on_the_wire_ends_once_and_hides_nothing(data: bytes) -> None:
     plain = b"\r\n".join(line[1:] if line.startswith(b".") else line for line in lines)
     if data.count(b"\r") == data.count(b"\n") == data.count(b"\r\n"):
         assert plain == data + (b"" if data.endswith(b"\r\n") or not data else b"\r\n")
+
+
+@given(
+    st.lists(st.sampled_from([b"\r\n", b".", b"a", b"\r\n.", b"\r\n.\r\n"]), max_size=20).map(b"".join),
+    st.lists(st.integers(0, 60), max_size=8),
+)
+def test_a_large_mail_is_stuffed_as_any_other(data: bytes, cuts: list[int]) -> None:
+    places = sorted([0, *(min(cut, len(data)) for cut in cuts), len(data)])
+    blocks = [data[begin:end] for begin, end in pairwise(places)]
+    assert b"".join(stuffed_blocks(blocks)) == on_the_wire(data)
+
+
+class _Large:
+    """In blocks that end anywhere; `broken`: they cannot be read to the end."""
+
+    def __init__(self, octets: bytes, *, broken: bool = False) -> None:
+        self.octets, self.broken = octets, broken
+
+    def __len__(self) -> int:
+        return len(self.octets)
+
+    def isascii(self) -> bool:
+        return self.octets.isascii()
+
+    def blocks(self) -> Iterator[bytes]:
+        for at in range(0, len(self.octets), 1001):
+            yield self.octets[at : at + 1001]
+            if self.broken and at > len(self.octets) // 2:
+                raise OSError(5, "Input/output error")
+
+
+def test_a_large_mail_goes_out_and_the_next_behind_it() -> None:
+    octets = b"Subject: x\r\n\r\n" + b"text\r\n.\r\n..\r\n" * 10_000
+    with FaultyRelay({}, ("PIPELINING", "SIZE 50000000")) as relay:
+        results = SmtpSender(options(relay)).send([replace(mail(1), data=_Large(octets)), mail(2)])
+    assert [each.sent for each in results] == [D, D]
+    assert [taken.data for taken in relay.taken] == [octets, DATA]
+
+
+def test_a_large_mail_that_cannot_be_read_is_not_taken() -> None:
+    broken = replace(mail(1), data=_Large(b"Subject: x\r\n\r\n" + b"text\r\n" * 10_000, broken=True))
+    with FaultyRelay() as relay:
+        sender = SmtpSender(options(relay, data_timeout=3))
+        assert [each.sent for each in sender.send([broken])] == [U]
+        assert [each.sent for each in sender.send([mail(2, "c@x.example")])] == [D]
+    assert [taken.recipient for taken in relay.taken] == ["c@x.example"]
 
 
 @given(st.text(max_size=700))

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
-from gateway.model import SendResult, Sent
+from gateway.model import Outgoing, SendResult, Sent
 from gateway.options import Retry
 from gateway.store import at_hand, outbox
 from gateway.store.blobs import FILE_FROM
@@ -38,6 +40,10 @@ def kinds(store: Store, number: int = 1) -> list[str]:
     return [event["kind"] for event in shown["events"]]
 
 
+def octets(mail: Outgoing) -> bytes:
+    return mail.data if isinstance(mail.data, bytes) else b"".join(mail.data.blocks())
+
+
 def test_a_mail_goes_out_whole_and_once(tmp_path: Path, engine: str) -> None:
     with opened(tmp_path) as store:
         make_ticket(store, 1)
@@ -45,7 +51,9 @@ def test_a_mail_goes_out_whole_and_once(tmp_path: Path, engine: str) -> None:
         ids = queue(store, *(notice(1, "c", f"{n}@x", body=body) for n in range(3)))
         mails = store.claim_outbox(50, NOW)
         assert [mail.id for mail in mails] == ids
-        assert {mail.data for mail in mails} == {b"Subject: received\r\n\r\n" + body}
+        assert {octets(mail) for mail in mails} == {b"Subject: received\r\n\r\n" + body}
+        assert {len(mail.data) for mail in mails} == {len(octets(mails[0]))}
+        assert all(isinstance(mail.data, bytes) == (engine != "sqlite") for mail in mails)  # else read from its file
         files = [path for path in (tmp_path / "blobs").rglob("*") if path.is_file()]
         assert len(files) == (engine == "sqlite")  # stored once for all
         assert claimed(store) == []
@@ -179,11 +187,29 @@ def test_hold_and_release(tmp_path: Path) -> None:
 def test_a_body_that_cannot_be_read_fails_alone(tmp_path: Path) -> None:
     with opened(tmp_path) as store:
         make_ticket(store, 1)
-        ids = queue(store, notice(1, "a", "a@x", body=b"x" * FILE_FROM * 2), notice(1, "b", "b@x"))
-        next(path for path in (tmp_path / "blobs").rglob("*") if path.is_file()).unlink()
+        bodies = [b"%d" % n + b"x" * (FILE_FROM * n) for n in (2, 9, 10, 11)]
+        ids = queue(store, *(notice(1, f"{n}", f"{n}@x", body=body) for n, body in enumerate(bodies)))
+        files = {sha256(body).digest().hex(): body for body in bodies}
+        for path in [path for path in (tmp_path / "blobs").rglob("*") if path.name in files]:
+            if len(files[path.name]) < len(bodies[2]):  # one that is read whole, and one that is not
+                path.unlink()
+            elif files[path.name] == bodies[2]:
+                path.write_bytes(path.read_bytes()[:-9] + b"different")
     with opened(tmp_path) as store:  # nothing is at hand any more
-        assert claimed(store) == ids[1:]
-        assert [one.outbox_id for one in store.failed_untold()] == ids[:1]
+        assert claimed(store) == ids[3:]
+        assert [one.outbox_id for one in store.failed_untold()] == ids[:3]
+
+
+@pytest.mark.sqlite
+def test_a_large_body_that_is_not_ascii_says_so(tmp_path: Path) -> None:
+    with opened(tmp_path) as store:
+        make_ticket(store, 1)
+        bodies = [random.Random(n).randbytes(700_000) for n in range(2)]
+        bodies[0] = bodies[0].translate(bytes(range(128)) * 2)
+        queue(store, *(notice(1, f"{n}", f"{n}@x", body=body) for n, body in enumerate(bodies)))
+        mails = store.claim_outbox(50, NOW)
+        assert [mail.data.isascii() for mail in mails] == [True, False]
+        assert [octets(mail).partition(b"\r\n\r\n")[2] for mail in mails] == bodies
 
 
 # --- mail that waits for what is not its own fault ---
