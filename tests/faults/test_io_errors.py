@@ -6,6 +6,7 @@ from __future__ import annotations
 import errno
 import random
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,14 @@ FAULTS: dict[str, tuple[dict[str, int], str]] = {
     ),
     "all writes fall short": ({"write_kinds": ALL, "write_faults": -1, "write_short": 1}, ""),
 }
+CHECKPOINTS = {  # the log is to be moved into the database, after the COMMIT: mail is kept, and goes on being worked on
+    "writes of the database fail": {"write_error": errno.EIO, "write_kinds": DATABASE, "write_faults": -1},
+    "syncs of the database fail": {"sync_error": errno.EIO, "sync_kinds": DATABASE, "sync_faults": -1},
+    "writes of the database fall short, then fail": (
+        {"write_error": errno.EIO, "write_kinds": DATABASE, "write_faults": -1, "write_short": 1}
+    ),
+}
+OFTEN = ("-m", "tests.faults.altered", "gateway.store.sqlite:WAL_PAGES=8", "--")  # a checkpoint with nearly each COMMIT
 WELL = dict.fromkeys(("sync_error", "sync_faults", "write_error", "write_faults", "write_short"), 0)
 
 
@@ -64,7 +73,7 @@ def refusal(gateway: Gateway, name: str) -> str:
 
 @pytest.mark.timeout(180)
 def test_each_way_to_fail_is_451_and_nothing_is_lost(gateway: Gateway, power: Power, tmp_path: Path) -> None:
-    gateway.start(environ=power.environ)
+    gateway.start(environ=power.environ, program=OFTEN)
     names: list[str] = []
     for number, (what, (fault, refused)) in enumerate(FAULTS.items()):
         sizes = {size: f"{number}{size}" for size in ("small", "large")}
@@ -78,6 +87,7 @@ def test_each_way_to_fail_is_451_and_nothing_is_lost(gateway: Gateway, power: Po
         for name in sizes.values():
             eventually(lambda name=name: not refusal(gateway, name), f"{name} is kept after: {what}")
         names += [f"before{number}", *sizes.values()]
+    names += under_load(gateway, power)
     gateway.settle(60)
     check(gateway, names)
     gateway.kill()
@@ -86,6 +96,21 @@ def test_each_way_to_fail_is_451_and_nothing_is_lost(gateway: Gateway, power: Po
     assert [found for found in (faults_of(tmp_path / "disk" / "state", told) for _, told in moments) if found] == []
     power.cut(Cut.ALL_LOST, random.Random(1))
     check_the_end_and_the_start(gateway, power, names)
+
+
+def under_load(gateway: Gateway, power: Power) -> list[str]:
+    """Mails sent while no checkpoint comes to an end; their names."""
+    names: list[str] = []
+    for number, (what, fault) in enumerate(CHECKPOINTS.items()):
+        some = [f"c{number}-{place}{'large' if place == 3 else ''}" for place in range(8)]
+        power.set(**fault)
+        with ThreadPoolExecutor(4) as senders:
+            assert list(senders.map(lambda name: refusal(gateway, name), some)) == [""] * len(some), what
+        eventually(lambda: power.get("given") > 3, what)
+        gateway.settle(60)  # also what comes of them is written
+        power.set(**WELL, given=0)
+        names += some
+    return names
 
 
 def check_the_end_and_the_start(gateway: Gateway, power: Power, names: list[str]) -> None:
