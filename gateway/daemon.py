@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import random
 import signal
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -37,7 +38,7 @@ from gateway.flow.receive import Desk, Tools
 from gateway.flow.send import Bell, Sending, Unmarked
 from gateway.flow.signs import MailboxSigns, RelaySign
 from gateway.flow.soundness import check_slowly
-from gateway.flow.tick import tick
+from gateway.flow.tick import promise_anew, tick
 from gateway.mail.token import bare_address
 from gateway.model import Received, Source
 from gateway.options import ImapMailbox, Listen
@@ -62,6 +63,7 @@ class Daemon:
         self._troubles = Troubles()
         self._parts: Parts = build_parts(settings)
         store, metrics = self._parts.store, self._parts.metrics
+        self._clock_set = threading.Event()
         self._clock = Clock(settings.clock_speed, settings.clock_start, store.last_at(), self._clock_was_set)
         at_work = AtWork(settings.state_dir / "at-work")
         self._desk = Desk(
@@ -177,7 +179,8 @@ class Daemon:
         return "another daemon polls it"
 
     def _clock_was_set(self) -> None:
-        """No mail waits for an instant that was reckoned by another clock."""
+        """No mail and no promise waits for an instant that was reckoned by another clock."""
+        self._clock_set.set()
         retry = self._settings.retry
         self._parts.store.bring_forward(self._clock.now(), max(retry.steps) * (1 + retry.spread) + LONGER)
 
@@ -295,6 +298,9 @@ class Daemon:
         while not self._loops.stopping.is_set():
             for sender in self._senders[:1]:
                 sender.tell_failed()
+            if self._clock_set.is_set():
+                promise_anew(store, self._parts.rules.current(), self._clock.now())
+                self._clock_set.clear()  # only now: where the store was away it is tried again
             tick(store, self._parts.rules.current(), self._clock.now(), lambda: self._wake_senders(1))
             self._count()
             self._loops.stopping.wait(rest)

@@ -8,7 +8,8 @@ from gateway.desk import say
 from gateway.desk.case import DeskContext, Draft
 from gateway.desk.notice import Writer, history
 from gateway.desk.phrases import hint
-from gateway.model import BreachTarget, Decision, DueTarget, Mailbox, Purpose
+from gateway.desk.promise import FIRST_RESPONSE, first_response
+from gateway.model import BreachTarget, Decision, DueTarget, Mailbox, Purpose, SetTarget
 
 
 def escalate(target: DueTarget, context: DeskContext, now: datetime) -> Decision:
@@ -42,4 +43,27 @@ def escalate(target: DueTarget, context: DeskContext, now: datetime) -> Decision
                 mark=hint("overdue", language),
             )
         )
+    return draft.decision(context.rulebook.digest)
+
+
+def promised_anew(target: DueTarget, context: DeskContext, now: datetime) -> Decision | None:
+    """For a ticket that is said to have been opened after `now`: the clock was ahead then. Its mail had come by now, so
+    the answer is promised from now on at the latest. None where it is due sooner than that already."""
+    ticket = target.ticket
+    department = context.department(ticket.department)
+    promise = first_response(context.rulebook, department, ticket.priority, now, ticket.language)
+    if target.kind != FIRST_RESPONSE or promise.due >= target.due:
+        return None
+    draft = Draft(next_number=0)
+    draft.touch(ticket)
+    draft.changes.append(SetTarget(ticket.number, target.kind, promise.due))
+    draft.event(
+        ticket.number,
+        "promised",
+        "clock",
+        target=target.kind,
+        due=promise.due.isoformat(),
+        before=target.due.isoformat(),
+        why="the clock was ahead when the ticket was opened",
+    )
     return draft.decision(context.rulebook.digest)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from gateway import log
-from gateway.desk.escalate import escalate
+from gateway.desk.escalate import escalate, promised_anew
 from gateway.flow.current import Current
 from gateway.flow.write import commit_of
 from gateway.model import DueTarget, Stale
 from gateway.store.desk_hold import DeskHold
 from gateway.store.store import Store, StoreBroken, StoreUnavailable
+from gateway.store.targets_ahead import targets_ahead
 
 MOST = 100
+AHEAD = timedelta(minutes=10)  # by less two clocks may differ
 
 
 def tick(store: Store, current: Current, now: datetime, wake: Callable[[], None]) -> int:
@@ -44,3 +46,19 @@ def _escalated(store: Store, target: DueTarget, current: Current, now: datetime)
         return False  # an answer came in meanwhile; the next tick looks again
     log.escalated(target.ticket.number, target.kind, target.due)
     return True
+
+
+def promise_anew(store: Store, current: Current, now: datetime) -> int:
+    """After the clock was set back, and at each start: no promise hangs on an instant that a wrong clock gave; how many
+    were made anew. Doing it again changes nothing."""
+    count = 0
+    for target in targets_ahead(store, now + AHEAD):
+        decision = promised_anew(target, current.desk_context, now)
+        if decision is None:
+            continue
+        try:
+            store.commit(commit_of(decision, current, now)).result()
+        except Stale:
+            continue  # its answer came in meanwhile, or another daemon was first
+        count += 1
+    return count

@@ -84,6 +84,30 @@ def test_a_day_that_does_not_exist() -> None:
     assert hours.between(start, start + timedelta(days=5)) == 5 * 86400
 
 
+@pytest.mark.parametrize(
+    ("start", "seconds", "end"),
+    [
+        ("2028-02-28 16:00", 3600, "2028-02-29 08:30"),  # a Monday; 29 February is a working day like any other
+        ("2028-02-29 16:00", 3600, "2028-03-01 08:30"),
+        ("2028-02-29 10:00", 3600, "2028-02-29 11:00"),
+        ("2027-02-27 11:30", 3600, "2027-03-01 08:30"),  # Saturday 27, then Monday: there is no 29th
+    ],
+)
+def test_29_february(start: str, seconds: int, end: str) -> None:
+    hours = OfficeHours(VN, OFFICE, frozenset())
+    assert hours.add(at(start), seconds) == at(end)
+    assert hours.between(at(start), at(end)) == seconds
+
+
+def test_29_february_as_a_holiday_and_in_years_that_have_none() -> None:
+    hours = OfficeHours(VN, OFFICE, frozenset({date(2028, 2, 29)}))
+    assert hours.add(at("2028-02-28 16:00"), 3600) == at("2028-03-01 08:30")
+    assert not hours.is_open(at("2028-02-29 10:00"))
+    always = OfficeHours(VN, dict.fromkeys(range(7), ((0, 1440),)), frozenset())
+    for year, days in ((2027, 1), (2028, 2), (2100, 1), (2400, 2)):
+        assert always.between(at(f"{year}-02-28 00:00"), at(f"{year}-03-01 00:00")) == days * 86400
+
+
 def test_until_midnight_and_night_spans_join() -> None:
     hours = OfficeHours(VN, {0: ((20 * H, 1440),), 1: ((0, 4 * H),)}, frozenset())
     assert hours.between(at("2026-11-23 00:00"), at("2026-11-25 00:00")) == 8 * 3600

@@ -5,7 +5,7 @@ from __future__ import annotations
 import email
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +62,12 @@ class Desk:
     def trouble(self) -> str:
         return next((reason for reason in self.gateway.health()[1]["reasons"] if reason.startswith("clock: ")), "")
 
+    def promised(self, name: str) -> list[datetime]:
+        """When an answer to that mail is due, each time that was said anew."""
+        number = places(self.gateway.tickets())[id_of(name)][0]
+        events = self.gateway.json("show", f"FLT-{number}")["events"]
+        return [datetime.fromisoformat(event["data"]["due"]) for event in events if event["kind"] == "promised"]
+
     def escalations(self) -> int:
         return len(mailbox(self.gateway, BOSS))
 
@@ -109,6 +115,8 @@ def test_a_clock_that_stays_wrong(desk: Desk) -> None:
     eventually(desk.trouble)
     eventually(lambda: not desk.trouble(), "that is believed too")
     assert about_now(desk.writes("back"))
+    (promised,) = eventually(lambda: desk.promised("late"), "what was opened an hour ahead is promised from now on")
+    assert promised < datetime.now(UTC) + timedelta(minutes=31)
     desk.answers("late")
     desk.gateway.kill()
     desk.clock.set(10 * YEAR)
