@@ -21,6 +21,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from gateway.mail.domains import aligned, normal_domain
 from gateway.model import address_key
@@ -70,12 +71,16 @@ def read_results(value: str) -> Results | None:
     return Results(identity, tuple(result for result in found if result))
 
 
-def trusted_results(headers: Iterable[tuple[str, str]], authserv_ids: frozenset[str]) -> tuple[Results, ...]:
+def _trusted(block: Iterable[tuple[str, str]], ids: frozenset[str]) -> tuple[Results, ...]:
     """The fields that count, by the rule above."""
-    ids = frozenset(name.lower() for name in authserv_ids if name)
-    values = (value for name, value in _border_block(headers, ids) if name == "authentication-results")
+    values = (value for name, value in block if name == "authentication-results")
     fields = (read_results(value) for value in values if _plain_id(value) in ids)
     return tuple(field for field in fields if field and field.authserv_id.lower() in ids)[:_MOST_FIELDS]
+
+
+@lru_cache(maxsize=16)
+def _folded(authserv_ids: frozenset[str]) -> frozenset[str]:
+    return frozenset(name.lower() for name in authserv_ids if name)
 
 
 def _plain_id(value: str) -> str:
@@ -89,18 +94,25 @@ def _plain_id(value: str) -> str:
 
 def border_login(headers: Iterable[tuple[str, str]], authserv_ids: frozenset[str]) -> str:
     """Who logged in at our border host, as its Postfix wrote into its own Received field; "" if nobody."""
-    ids = frozenset(name.lower() for name in authserv_ids if name)
-    lines = [value for name, value in _border_block(headers, ids) if name == "received"]
+    return _login(_border_block(headers, _folded(authserv_ids)))
+
+
+def _login(block: Iterable[tuple[str, str]]) -> str:
+    lines = [value for name, value in block if name == "received"]
     match = _LOGIN.match(lines[-1][:_LONGEST]) if lines else None
     return match.group(1) if match else ""
 
 
 def vouched(headers: Sequence[tuple[str, str]], author: str, authserv_ids: frozenset[str]) -> str:
     """How a host of ours vouches for the author's address: "dmarc=pass", "dkim=pass", "auth=pass", or ""."""
+    ids = _folded(authserv_ids)
+    block = list(_border_block(headers, ids))
+    if not block:
+        return ""
     by_method: dict[str, list[MethodResult]] = {}
-    if login := border_login(headers, authserv_ids):
+    if login := _login(block):
         by_method["auth"] = [MethodResult("auth", "pass", {"smtp.auth": login})]
-    for field in trusted_results(headers, authserv_ids):
+    for field in _trusted(block, ids):
         for result in field.results:
             by_method.setdefault(result.method, []).append(result)
     domain = author.rpartition("@")[2]

@@ -21,7 +21,7 @@ def digest(fields: Iterable[tuple[str, bytes]], bodies: Iterable[tuple[str, byte
     values: dict[str, list[bytes]] = {name: [] for name in _FIELDS}
     for name, value in fields:
         if name in values:
-            values[name].append(_BLANKS.sub(b" ", value).strip())
+            values[name].append(_single_blanks(value).strip())
     total = hashlib.sha256()
     for name in _FIELDS:
         for value in values[name]:
@@ -33,3 +33,9 @@ def digest(fields: Iterable[tuple[str, bytes]], bodies: Iterable[tuple[str, byte
         total.update(b"leaf:%d:" % len(content))
         total.update(content)
     return total.hexdigest()
+
+
+def _single_blanks(value: bytes) -> bytes:
+    if b"  " in value or b"\n" in value or b"\t" in value or b"\r" in value:
+        return _BLANKS.sub(b" ", value)
+    return value

@@ -6,7 +6,8 @@ import re
 import unicodedata
 from collections import Counter
 from functools import lru_cache
-from itertools import compress, pairwise
+from itertools import pairwise
+from operator import mul
 
 from gateway.mail.stop_words import ENGLISH, OTHERS, VIETNAMESE, VIETNAMESE_PAIRS
 
@@ -24,6 +25,8 @@ _KANA = re.compile(r"[\u3041-\u30fa\u30fd-\u30ff]")  # without the dot and the d
 _HANGUL = re.compile(r"[\u1100-\u11ff\uac00-\ud7a3]")
 _ASCII = bytes(range(128))
 _NO_PLAIN_LETTER = bytes(octet for octet in range(256) if not (octet < 128 and chr(octet).isalpha()))
+_PLACES = range(0, 6 * 32, 32)
+_FIELD = (1 << 32) - 1
 _HAN_WORTH = 3  # one Chinese character says about as much as three Latin letters
 
 _SENTENCE, _BESIDE = 8, 8  # so many Chinese characters are a sentence, and count beside a log in English
@@ -62,13 +65,17 @@ def _counts(sample: str) -> list[int]:
     octets = sample.encode("utf-8", "surrogatepass")
     plain = len(octets.translate(None, _NO_PLAIN_LETTER))
     others = Counter(octets.translate(None, _ASCII).decode("utf-8", "surrogatepass"))
-    counts = [plain, plain, 0, 0, 0, 0]
-    for number, those in enumerate(zip(*map(_kinds, others), strict=True)):
-        counts[number] += sum(compress(others.values(), those))
-    return counts
+    total = sum(map(mul, map(_ones, others), others.values()))
+    found = [total >> place & _FIELD for place in _PLACES]
+    return [plain + found[0], plain + found[1], *found[2:]]
 
 
 @lru_cache(maxsize=8192)
+def _ones(character: str) -> int:
+    """A one in the field of each kind that a character is of: all kinds are counted by one sum."""
+    return sum(1 << place for place, is_one in zip(_PLACES, _kinds(character), strict=True) if is_one)
+
+
 def _kinds(character: str) -> tuple[bool, ...]:
     return tuple(form.match(character) is not None for form in (_LETTER, _LATIN, _VIETNAMESE, _HAN, _KANA, _HANGUL))
 
