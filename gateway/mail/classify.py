@@ -158,9 +158,14 @@ def _alarm_answer(case: _Case) -> Classified | None:
 
 
 def _nobody(case: _Case) -> Classified | None:
-    if case.message.author is None and case.message.shown_from is None:
-        return _recorded(MailKind.MACHINE, "no From address")
-    return None
+    """Without a From that names anybody it cannot be answered, but what it asks may be work."""
+    message, marks = case.message, case.marks
+    if not marks.no_sender:
+        return None
+    kind = MailKind.MACHINE if marks.automatic else MailKind.PERSON
+    if message.text.strip() or message.attachments:
+        return Classified(kind, False, True, "no From address")
+    return _recorded(MailKind.MACHINE, "no From address, and nothing in it")
 
 
 def _work(message: Message, marks: Marks) -> Classified:
