@@ -24,8 +24,10 @@ def acknowledge(
     promise: Promise | None,
     draft: Draft,
     ticket: TicketFacts | None = None,
+    another_matter: bool = False,
 ) -> None:
-    """Writes the acknowledgement, or the reason why there is none, into the draft."""
+    """Writes the acknowledgement, or the reason why there is none, into the draft. `another_matter`: the
+    author answered a mail of another ticket by its headers alone. Its tag is not named: a mail names one ticket."""
     why = _why_not(case, context, facts, ticket, draft)
     if why:
         draft.event(number, "not-acknowledged", "gateway", reason=why)
@@ -52,6 +54,7 @@ def acknowledge(
                 "due": promise.due_words if promise else "",
                 "hours": promise.hours if promise else "",
                 "urgent": promise.urgent if promise else False,
+                "another_matter": another_matter,
             },
             # a From line proves nothing: a stranger's words are not sent to whoever it names
             subject=f"Re: {subject} [{tag}]"

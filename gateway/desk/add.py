@@ -221,7 +221,8 @@ def entry_of(
 
 def keys_of(case: Case, facts: Facts, number: int, found: Place) -> list[Change]:
     message_id = case.reading.message.message_id
-    ids = (KnownId(message_id, number),) if message_id else ()
+    begun = case.reading.conversation if case.reading.begins else ""
+    ids = tuple(KnownId(one, number) for one in (message_id, begun) if one)
     links: tuple[Link, ...] = ()
     if found.linked and case.author_key:
         links = tuple(Link(ref, number, case.author_key) for ref in open_refs(found, facts))
@@ -272,6 +273,8 @@ def hints_of(case: Case, context: DeskContext, department: Department, found: Pl
     hints = []
     if found.related is not None:
         hints.append(hint("related", language, tag=context.tag(found.related)))
+    if found.anew is not None:
+        hints.append(hint("anew", language, tag=context.tag(found.anew)))
     if found.continues is not None:
         hints.append(hint("old", language, tag=context.tag(found.continues)))
     if held:

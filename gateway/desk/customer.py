@@ -60,7 +60,11 @@ def _open(
         due=promise.due.isoformat(),
     )
     draft.verdict(door, Outcome.TICKETED, number, found.how, case.reading.reason, case.reading.evidence_reason)
-    acknowledge(case, context, facts, number, department.name, language, promise, draft)
+    if found.anew is not None:
+        draft.event(found.anew, "begun-anew", case.author_key, new=context.tag(number))
+    acknowledge(
+        case, context, facts, number, department.name, language, promise, draft, another_matter=found.anew is not None
+    )
     if not case.intake.quiet:
         _tell(case, context, number, routed, found, promise, "new", draft)
 
@@ -80,7 +84,7 @@ def _ticket(
         priority=routed.priority,
         tags=routed.tags,
         first=first_key(case, newcomer(case, context, door)),
-        related=found.related or found.continues,
+        related=found.related or found.continues or found.anew,
         survey=routed.survey,
     )
 

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from gateway.desk.people import OUT
-from gateway.model import Evidence, Facts, Status, TicketFacts, address_key
+from gateway.desk.topic import same_matter
+from gateway.model import Evidence, Facts, Link, Status, TicketFacts, address_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +20,18 @@ class Newcomer:
     evidence: Evidence
     shown_to: tuple[str, ...]  # address keys of To and Cc that are not ours
     door: str
+    subject: str = ""
+    begins: tuple[str, ...] = ()  # conversations whose first mail this is
+    bound: bool = False  # it looks like a new matter: its references count only where the subjects have words in common
+
+    @property
+    def open_refs(self) -> tuple[str, ...]:
+        """References as they are kept for parents that come later."""
+        return tuple(BOUND + ref for ref in self.refs) if self.bound else self.refs
+
+
+BOUND = "~"
+"""Before a kept reference: it joins only what has a word of the subject in common."""
 
 
 def members(ticket: TicketFacts) -> frozenset[str]:
@@ -63,8 +76,13 @@ class _Component:
         self._members = {new.author} - {""}
         if new.evidence >= Evidence.E1:
             self._members |= set(new.shown_to)
-        self._inside = {new.own_id} - {""}
-        self._wanted = {(ref, new.author) for ref in new.refs if new.author}
+        self._inside = {new.own_id, *new.begins} - {""}
+        self._new = new
+        self._subjects = {inside: {new.subject} for inside in self._inside}
+        for known in facts.ids:
+            if known.ticket in facts.tickets:
+                self._subjects.setdefault(known.message_id, set()).add(facts.tickets[known.ticket].subject)
+        self._wanted = {(ref, new.author) for ref in new.refs if new.author and not new.bound}
         self.taken: set[int] = set()
 
     def next(self) -> int | None:
@@ -82,6 +100,8 @@ class _Component:
         if any(number in self._ids.get(ref, ()) and author in theirs for ref, author in self._wanted):
             return True
         theirs_open = [link for link in self._facts.links if link.ticket == number]
+        if self._bound_to(number, theirs) or any(self._bound_here(link) for link in theirs_open):
+            return True
         if any(link.ref in self._inside and link.author in self._members for link in theirs_open):
             return True
         return any(  # two who refer to one mail that nobody here has seen
@@ -89,6 +109,20 @@ class _Component:
             for ref, author in self._wanted
             for link in theirs_open
         )
+
+    def _bound_to(self, number: int, theirs: frozenset[str]) -> bool:
+        """The message refers to a mail in this ticket, and their subjects have words in common."""
+        new = self._new
+        named = new.bound and new.author in theirs and any(number in self._ids.get(ref, ()) for ref in new.refs)
+        return named and same_matter(new.subject, self._facts.tickets[number].subject)
+
+    def _bound_here(self, link: Link) -> bool:
+        """The other way round: a mail that came before looks like a new matter, and refers to one that is here."""
+        ref = link.ref.removeprefix(BOUND)
+        if ref == link.ref or ref not in self._inside or link.author not in self._members:
+            return False
+        theirs = self._facts.tickets[link.ticket].subject
+        return any(same_matter(theirs, subject) for subject in self._subjects.get(ref, ()))
 
 
 def _permitted(new: Newcomer, facts: Facts, taken: set[int]) -> tuple[int, ...]:

@@ -65,6 +65,11 @@ _HINTS: dict[str, dict[str, str]] = {
         "zh": "延续已关闭的工单 [{tag}]。",
         "en": "Continues the closed ticket [{tag}].",
     },
+    "anew": {
+        "vi": "Khách trả lời thư của yêu cầu [{tag}] nhưng tiêu đề và nội dung là việc khác, nên đã mở yêu cầu mới.",
+        "zh": "客户回复的是工单 [{tag}] 的邮件，但主题和内容是另一件事，因此新开了工单。",
+        "en": "The customer answered a mail of [{tag}], but subject and text are another matter: a new ticket.",
+    },
     "unreadable": {
         "vi": "Không đọc được toàn bộ thư; thư gốc được đính kèm.",
         "zh": "邮件无法完整读取；原始邮件见附件。",

@@ -8,6 +8,7 @@ from datetime import timedelta
 from gateway.desk.case import Case, DeskContext
 from gateway.desk.join import Newcomer, close_thread, members, related
 from gateway.desk.people import is_ours, is_staff
+from gateway.desk.topic import same_matter
 from gateway.model import Evidence, Facts, FirstKey, Purpose, Status, TicketFacts, TokenCheck
 
 REOPEN_DAYS = 30
@@ -25,6 +26,7 @@ class Place:
     related: int | None = None
     continues: int | None = None  # a closed ticket too old to reopen
     refs: tuple[str, ...] = field(default=())
+    anew: int | None = None  # the ticket that the mail answers by its headers, though it begins another matter
 
 
 def newcomer(case: Case, context: DeskContext, door: str) -> Newcomer:
@@ -38,18 +40,35 @@ def _newcomer(case: Case, context: DeskContext, door: str) -> Newcomer:
     message = case.reading.message
     own_id = message.message_id
     refs = tuple(dict.fromkeys(ref for ref in (*message.references, *message.in_reply_to) if ref != own_id))
+    talk = (case.reading.conversation,) if case.reading.conversation else ()
+    begins = talk if case.reading.begins else ()
+    refs += () if begins or case.reading.new_topic else talk
     shown = tuple(
         box.key
         for box in (*message.to, *message.cc)
         if not is_ours(context, box.address) and not is_staff(context, box.address)
     )
-    return Newcomer(own_id, refs, case.author_key, case.reading.evidence, shown[:10], door)
+    return Newcomer(
+        own_id,
+        refs,
+        case.author_key,
+        case.reading.evidence,
+        shown[:10],
+        door,
+        subject=message.subject,
+        begins=begins,
+        bound=case.reading.new_topic,
+    )
 
 
 def first_key(case: Case, new: Newcomer) -> FirstKey:
     """The order of this message in its thread, whatever the order of arrival."""
     date = case.reading.message.date
-    return FirstKey(len(new.refs), date.isoformat() if date else "9999", case.reading.message.digest)
+    return FirstKey(
+        sum(ref != case.reading.conversation for ref in new.refs),
+        date.isoformat() if date else "9999",
+        case.reading.message.digest,
+    )
 
 
 def resolve(facts: Facts, number: int | None) -> TicketFacts | None:
@@ -74,7 +93,7 @@ def place(case: Case, context: DeskContext, door: str, facts: Facts) -> Place:
     new = newcomer(case, context, door)
     by_token = _by_token(case, facts)
     if by_token is not None:
-        return _reopenable(by_token, case)
+        return _begun_anew(by_token, new) or _reopenable(by_token, case)
     numbers = close_thread(new, facts)
     tagged = resolve(facts, case.reading.tag)
     if numbers:
@@ -84,13 +103,27 @@ def place(case: Case, context: DeskContext, door: str, facts: Facts) -> Place:
                 f"references and tag disagree ({context.tag(numbers[0])}, {context.tag(tagged.number)})",
                 related=tagged.number,
             )
-        found = Place("references", tickets, member=True, linked=True, refs=new.refs)
+        found = Place("references", tickets, member=True, linked=True, refs=new.open_refs)
         return _reopenable(found, case)
     if tagged is not None and not tagged.flood:
         if case.author_key in members(tagged):
             return _reopenable(Place("tag in the subject", (tagged,), member=True), case)
-        return Place("a stranger's tag is only a hint", related=tagged.number, linked=True, refs=new.refs)
-    return Place("nothing to join", related=related(new, facts, ()), linked=True, refs=new.refs)
+        return Place("a stranger's tag is only a hint", related=tagged.number, linked=True, refs=new.open_refs)
+    near = related(new, facts, ())
+    if new.bound and near is not None and case.author_key in members(facts.tickets[near]):
+        return Place(_ANEW, anew=near, linked=True, refs=new.open_refs)
+    return Place("nothing to join", related=near, linked=True, refs=new.open_refs)
+
+
+_ANEW = "another subject, no prefix and no quote: a matter of its own"
+
+
+def _begun_anew(found: Place, new: Newcomer) -> Place | None:
+    """A participant who takes an old mail of ours for its address alone."""
+    ticket = found.tickets[0]
+    if not (new.bound and found.member) or same_matter(new.subject, ticket.subject):
+        return None
+    return Place(_ANEW, anew=ticket.number, linked=True, refs=new.open_refs)
 
 
 def _by_token(case: Case, facts: Facts) -> Place | None:

@@ -10,6 +10,7 @@ from gateway.desk.case import AgentWords, Case
 from gateway.desk.decide import decide, doors_of
 from gateway.desk.form import as_customer
 from gateway.desk.incomplete import as_work
+from gateway.desk.join import BOUND
 from gateway.desk.notice import CUT_MARK
 from gateway.flow.current import Current
 from gateway.mail.agent_reply import agent_answer
@@ -33,7 +34,7 @@ class Thought:
     def keys(self) -> frozenset[str]:
         """What two messages of one group must not share: the second waits for the next group (DECISIONS 18)."""
         message = self.reading.message
-        ids = (message.message_id, *message.references, *message.in_reply_to)
+        ids = (message.message_id, self.reading.conversation, *message.references, *message.in_reply_to)
         numbers = [str(check.token.number) for check in self.reading.tokens]
         numbers += [str(self.reading.tag)] if self.reading.tag is not None else []
         author = message.author.key if message.author else ""
@@ -61,6 +62,9 @@ def _query(intake: Intake, reading: Reading, door: str, now: datetime, caps: Cap
     refs = dict.fromkeys((*message.references, *message.in_reply_to))
     if message.report is not None and message.report.original_message_id:
         refs[message.report.original_message_id] = None
+    refs |= dict.fromkeys((reading.conversation,) if reading.conversation else ())
+    if message.message_id:
+        refs[BOUND + message.message_id] = None  # who refers to it and looks like another matter
     return FactsQuery(
         intake_id=intake.id,
         digest=message.digest,

@@ -30,7 +30,9 @@ _STAFF: dict[str, object] = {"cut": "", "subject": ""}
 
 KINDS: Mapping[str, Kind] = MappingProxyType(
     {
-        "acknowledgement": Kind(("promise",), {"subject": "", "due": "", "hours": "", "urgent": False}),
+        "acknowledgement": Kind(
+            ("promise",), {"subject": "", "due": "", "hours": "", "urgent": False, "another_matter": False}
+        ),
         "answer": Kind(("text",), {"agent_name": "", "closing": False, "greet": True}),
         "survey": Kind(("cut",), {"subject": ""}),
         "survey-thanks": Kind((), {"worked": None, "reopened": False}),

@@ -158,14 +158,14 @@ def _alarm_answer(case: _Case) -> Classified | None:
 
 
 def _nobody(case: _Case) -> Classified | None:
-    """Without a From that names anybody it cannot be answered, but what it asks may be work."""
+    """Nobody to answer. Without a From there is nobody at all; one that names no address is odd, and still work."""
     message, marks = case.message, case.marks
     if not marks.no_sender:
         return None
-    kind = MailKind.MACHINE if marks.automatic else MailKind.PERSON
-    if message.text.strip() or message.attachments:
-        return Classified(kind, False, True, "no From address")
-    return _recorded(MailKind.MACHINE, "no From address, and nothing in it")
+    if message.header("from") and (message.text.strip() or message.attachments):
+        kind = MailKind.MACHINE if marks.automatic else MailKind.PERSON
+        return Classified(kind, False, True, "From names no address")
+    return _recorded(MailKind.MACHINE, "no From address")
 
 
 def _work(message: Message, marks: Marks) -> Classified:

@@ -203,3 +203,6 @@ class Reading:
     tag: int | None  # from the subject
     own_ids: tuple[str, ...] = ()  # references that are Message-IDs of our own making, verified or not
     bounced: tuple[str, ...] = ()  # recipients of its delivery report to whom a signature found in it was given
+    new_topic: bool = False  # it refers to older mail, and neither subject nor text looks like an answer
+    conversation: str = ""  # Outlook's conversation, in the form of a Message-ID
+    begins: bool = False  # it is the first mail of that conversation

@@ -8,9 +8,11 @@ partition of messages into tickets, with requester and department, must be the s
 from __future__ import annotations
 
 import random
+from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from hashlib import sha256
 
 import pytest
 
@@ -38,10 +40,13 @@ class Letter:
     proven: bool
     subject: str
     minute: int
+    index: str = ""  # Outlook's Thread-Index
 
     def raw(self, run: str) -> bytes:
         ids = [f"<{ref}.{run}@client.example>" for ref in self.refs]
         headers = {"References": " ".join(ids), "In-Reply-To": ids[-1]} if ids else {}
+        if self.index:
+            headers["Thread-Index"] = b64encode(sha256(run.encode()).digest()[:6] + bytes.fromhex(self.index)).decode()
         if self.proven:
             domain = self.author.split("@")[1]
             headers |= {"Authentication-Results": f"mx.desk.example; dmarc=pass header.from={domain}"}
@@ -51,7 +56,7 @@ class Letter:
             to=self.to,
             cc=", ".join(_own(address, run) for address in self.cc),
             subject=self.subject,
-            body=f"{self.name}: {self.subject}",
+            body=f"{self.name}: {self.subject}, please look into it",
             message_id=f"<{self.name}.{run}@client.example>",
             date=START + timedelta(minutes=self.minute),
             headers=headers,
@@ -64,12 +69,14 @@ def _own(address: str, run: str) -> str:
 
 
 def draw(random_: random.Random) -> list[Letter]:
-    """Two or three threads of one to five mails, some mails missing, some references trimmed."""
+    """Two or three threads of one to five mails, some mails missing, some references trimmed; some begun anew from an
+    old mail, some written with Outlook, which keeps the conversation where the references are gone."""
     letters: list[Letter] = []
     for thread in range(random_.randint(1, 3)):
         people = random_.sample(PEOPLE, random_.randint(1, 3))
         subject, door, proven = random_.choice(SUBJECTS), random_.choice(DOORS), random_.random() < 0.6
         chain: dict[str, tuple[str, ...]] = {}
+        outlook = random_.randbytes(16).hex() if random_.random() < 0.3 else ""
         for number in range(random_.randint(1, 5)):
             name = f"t{thread}m{number}"
             parent = random_.choice([*chain]) if chain else None
@@ -79,7 +86,12 @@ def draw(random_: random.Random) -> list[Letter]:
             author = people[0] if number == 0 else random_.choice(people)
             others = tuple(person for person in people if person != author)
             shown = "Re: " + subject if refs else subject
-            letters.append(Letter(name, author, door, others, kept, proven, shown, 10 * thread + number))
+            index = outlook + "0000000001" * len(refs) if outlook else ""
+            if index and refs and random_.random() < 0.4:
+                kept = ()
+            elif refs and random_.random() < 0.15:
+                shown = random_.choice([other for other in SUBJECTS if other != subject])
+            letters.append(Letter(name, author, door, others, kept, proven, shown, 10 * thread + number, index))
     kept_letters = [letter for letter in letters if random_.random() < 0.9]
     return kept_letters or letters
 
@@ -130,7 +142,11 @@ def test_the_draw_is_not_trivial() -> None:
     """The threads drawn really have late parents, lost mails, several writers and several doors."""
     drawn = [draw(random.Random(number)) for number in range(200)]
     names = [{letter.name for letter in letters} for letters in drawn]
+    anew = sum(1 for letters in drawn for x in letters if x.refs and not x.subject.startswith("Re:"))
+    bare = sum(1 for letters in drawn for x in letters if x.index and not x.refs and x.subject.startswith("Re:"))
     orphans = sum(1 for letters, have in zip(drawn, names, strict=True) for x in letters if set(x.refs) - have)
     writers = sum(1 for letters in drawn if len({letter.author for letter in letters}) > 1)
     assert orphans > 50
+    assert anew > 20
+    assert bare > 20
     assert writers > 100

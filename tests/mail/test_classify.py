@@ -141,10 +141,14 @@ def test_our_own_mail_is_recorded(mail):
     assert look(mail) == OURS
 
 
-def test_without_a_sender_it_is_work_that_nobody_is_answered_for():
-    assert look(message(author=None)) == QUIET_PERSON
-    assert look(message(author=None, headers=[("Auto-Submitted", "auto-generated")])) == MACHINE
-    assert look(message("", author=None)) == (MailKind.MACHINE, False, False)
+def test_without_a_sender_it_is_recorded():
+    assert look(message(author=None)) == (MailKind.MACHINE, False, False)
+    assert look(message("", author=None, headers=[("From", "Lan")])) == (MailKind.MACHINE, False, False)
+
+
+def test_a_sender_without_an_address_is_work_that_nobody_is_answered_for():
+    assert look(message(author=None, headers=[("From", "Lan")])) == QUIET_PERSON
+    assert look(message(author=None, headers=[("From", "Lan"), ("Auto-Submitted", "auto-generated")])) == MACHINE
 
 
 def test_an_author_only_shown_is_still_a_person():
