@@ -27,6 +27,7 @@ _SHORTEST = 3  # "작성:": nothing shorter begins or ends what a client writes
 _FIRST_CHARS = "-_=*~—–─━| "
 _LONGEST_TITLE = 24  # of "Original Message" without dashes
 _CUT_CHARS = "#<[("
+_FULL = 66  # characters of a line that was wrapped
 _LEAD = 4  # lines of a quote in which its lead ends
 _REACH = 4  # lines between a separator and the header block it announces
 
@@ -50,8 +51,20 @@ class Lines:
         self.marks = marks
         self.tried = 0  # lines before this one were read as part of a block that is none
         self.quoted = [(">" in line or "＞" in line) and is_quoted(line[:LONGEST]) for line in lines]
+        if True in self.quoted:
+            self._join_wrapped()
         for first, end in marks.quoted:
             self.quoted[first:end] = [True] * (min(end, len(lines)) - first)
+
+    def _join_wrapped(self) -> None:
+        """A line between two quoted ones is the end of the first, if that is full and goes on: clients wrap so."""
+        lines, quoted = self.lines, self.quoted
+        for index in range(1, len(lines) - 1):
+            if quoted[index] or not (quoted[index - 1] and quoted[index + 1]):
+                continue
+            before = lines[index - 1].rstrip(BLANKS)
+            goes_on = len(before) >= _FULL and before[-1].isalnum() and lines[index][:1].islower()
+            quoted[index] = goes_on and len(lines[index]) < len(before)
 
     def quote_follows(self, index: int) -> bool:
         """Whether the first line with text at or shortly after `index` is quoted."""
@@ -120,19 +133,31 @@ def _by_mark(text: Lines, index: int) -> History | None:
 def _at_quote(text: Lines, index: int, bare: str) -> History | None:
     """A quoted line may be our cut line, the beginning of a quoted forward, or stand under a lead without a colon."""
     if phrases.CUT_MARK in bare[:LONGEST]:
-        return History(text.above_rules(index), index + 1)
+        return _at_own_mark(text, index)
     if index and text.quoted[index - 1]:
         return None
     if separator(unquoted(bare[:LONGEST])) == "forward":
         return History(text.above_rules(index), index + 1, True, False, _announced(text, index))
+    lead = _open_lead(text, index)
+    if lead:
+        return History(*lead)
+    end = _lead_inside(text, index)
+    return History(index, end) if end > index else None
+
+
+def _at_own_mark(text: Lines, index: int) -> History:
+    """Our own cut line says for certain that what stands over it leads to a quote."""
+    lead = _open_lead(text, index)
+    return History(lead[0] if lead else text.above_rules(index), index + 1)
+
+
+def _open_lead(text: Lines, index: int) -> tuple[int, int] | None:
+    """(first, end) of a lead shortly above the quote at `index`, though it has no colon or no known verb."""
     above = index - 1
     while above > max(index - 3, 0) and is_blank(text.lines[above]):
         above -= 1
     lead = find_attribution(text.lines, above, closed=False) if above >= 0 and not text.quoted[above] else None
-    if lead:
-        return History(lead.first, above + 1)
-    end = _lead_inside(text, index)
-    return History(index, end) if end > index else None
+    return (lead.first, above + 1) if lead else None
 
 
 def _lead_inside(text: Lines, index: int) -> int:
@@ -152,7 +177,7 @@ def _after_blanks(text: Lines, index: int) -> int:
 def _at(text: Lines, index: int, bare: str, answers: bool) -> History | None:
     lines = text.lines
     if phrases.CUT_MARK in bare:
-        return History(text.above_rules(index), index + 1)
+        return _at_own_mark(text, index)
     if label_end(bare) > 0:
         found = _block_at(text, index, answers)
         if found:

@@ -69,7 +69,7 @@ def separator(line: str) -> str:
     bare = line[:LONGEST].strip(BLANKS)
     if "&" in bare:
         bare = bare.replace("&nbsp;", " ")  # QQ writes entities into plain text
-    core = bare.strip(_RULE + ":：*|>")
+    core = bare.strip(_RULE + ":：*|>[]【】")
     if bare[:3] == "---" and "--" in core:  # Yahoo prints the header block behind it
         core = core[: core.find("--")].rstrip(_RULE)
     ruled = len(core) + 4 <= len(bare)

@@ -22,6 +22,7 @@ _LONGEST_LINE = 120
 _LONGEST_DISCLAIMER = 6000
 _DRAWN = frozenset("-—–_=*~━─· ")
 _ROUNDS = 6
+_NUMBER = 5  # figures of a telephone number, at least
 _PUNCTUATION = " ,.!;:…~-–—*_，。！；：～、\t\xa0\u3000"
 
 _PRODUCT = re.compile(
@@ -239,5 +240,8 @@ def _is_contact(line: str) -> bool:
     bare = line.strip(BLANKS)
     if _PHONE.search(bare) or _WEB.search(bare) or ("@" in bare and address_in(bare)):
         return True
-    label = folded(bare[:24]).replace("：", ":").partition(":")
-    return bool(label[1]) and "".join(label[0].split()).strip(".") in phrases.CONTACT_LABELS
+    head = folded(bare[:24]).replace("：", ":")
+    label, colon, _ = head.partition(":")
+    if colon and "".join(label.split()).strip(".") in phrases.CONTACT_LABELS:
+        return True
+    return head.partition(" ")[0].strip(".") in phrases.CONTACT_LABELS and sum(map(str.isdigit, bare)) >= _NUMBER

@@ -233,6 +233,12 @@ def test_forwards_by_subject(subject, expected):
     assert is_forward(subject) is expected
 
 
+def test_our_own_line_ends_the_answer_whatever_the_language_of_the_lead():
+    lead = "ሰኞ 3 ጁን 2024 ከ 2:05 Support <support@desk.example> ጻፈ፦"
+    assert new_text(f"Aitäh.\n\n{lead}\n\n> =#=#= Write above\n> old") == "Aitäh."
+    assert new_text(f"Aitäh.\n\n{lead}\n\n=#=#= Write above\nold") == "Aitäh."
+
+
 LEADS = (Path(__file__).parent / "leads.txt").read_text("utf-8").rstrip("\n").split("\n~\n")
 
 
@@ -242,3 +248,29 @@ def test_the_line_above_a_quote_in_every_form(lead):
         for below in ("\n", "\n\n"):
             text = f"Erste Zeile\nzweite Zeile{apart}{lead}{below}> alt\n> älter\n"
             assert new_text(text) == "Erste Zeile\nzweite Zeile"
+
+
+OLD_LINE = "this is a line that goes on as long as seventy signs and is wrapped by"
+ODD = {
+    "a quoted line the client wrapped": f"> {OLD_LINE}\nthe client\n> second",
+    "hanmail": "---------[ 받은 메일 내용 ]----------\n제목 : x\n날짜 : 2024-06-03\n보낸이 : A <a@b.example>\n\nold",
+    "no recipient": "From: A <a@b.example>\nSent: Monday, June 3, 2024 2:05 PM\nSubject: x\n\nold",
+    "bold as Markdown": "**From:** A <a@b.example>\n**Sent:** 3 June 2024 14:05\n**To:** x\n**Subject:** x\n\nold",
+    "blank lines between": "From: A <a@b.example>\n\nSent: 3 June 2024 14:05\n\nTo: x@y.example\n\nSubject: x\n\nold",
+    "huawei": "-------- 原始邮件 --------\n主题：订单\n发件人：A \n收件人：a@b.example\n抄送：\n\n\n您好",
+    "vivo": "> 主题：订单\n> 来自：A <a@b.example>\n> 日期：2024年6月3日 14:05\n> 收件人：a@b.example\n>\n> 您好",
+    "bars for a quote": "On Mon, Jun 3, 2024 at 2:05 PM A <a@b.example> wrote:\n| old\n| older",
+}
+
+
+@pytest.mark.parametrize("below", ODD.values(), ids=ODD)
+def test_what_few_clients_write(below):
+    assert new_text(f"Yes.\n\n{below}\n") == "Yes."
+
+
+@pytest.mark.parametrize("answer", ["Yes.\n", "Yes, in red.\n", "no idea\n"])
+def test_an_answer_between_quoted_lines_is_no_wrapped_line(answer):
+    text = (
+        f"Hi\n\n> Would you like to have it in red, or do you still want the blue one?\n{answer}> And when?\nToday.\n"
+    )
+    assert new_text(text) == text.strip()

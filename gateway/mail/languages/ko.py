@@ -14,7 +14,7 @@ LANGUAGE = Language(
     starts="on",
     original="""
         원본 메시지 | 원본 메일 | 원본메일 | 원본 이메일 | 원본메시지 | original message | 원문 메시지 |
-        원래 메시지 | 원본 내용 | 원문 | 회신 메시지
+        원래 메시지 | 원본 내용 | 원문 | 회신 메시지 | 받은 메일 내용 | 받은 메일
         """,
     forwarded="""
         전달된 메시지 | 전달된 메일 | 전달 메시지 | 전달된 이메일 | 전달된 메시지 시작 | forwarded message |
