@@ -43,12 +43,20 @@ class BareFloor:
         return ""
 
 
-def measured_floor(bench: Bench, connections: tuple[int, ...], seconds: float) -> Found:
-    """ "floor-cN" for each number of connections."""
+def measured_floors(bench: Bench, connections: tuple[int, ...], seconds: float) -> Found:
+    """ "floor-cN" and "working-floor-cN" for each number of connections."""
+    bare = _measured(bench, "bare", connections, seconds)
+    working = _measured(bench, "working", connections, seconds)
+    return bare | {f"working-{name}": figures for name, figures in working.items()}
+
+
+def _measured(bench: Bench, what: str, connections: tuple[int, ...], seconds: float) -> Found:
     folder = Path(tempfile.mkdtemp(dir=bench.folder))
     environ = bench.syncs.environ if bench.syncs else {}
     try:
-        with Beside("bench.floor", str(folder / "floor.sqlite"), str(bench.relay.port), environ=environ) as beside:
+        with Beside(
+            "bench.floor", str(folder / "floor.sqlite"), str(bench.relay.port), what, environ=environ
+        ) as beside:
             floor = BareFloor(beside, int(beside.heard().split()[1]))
             warm = measure(bench, floor, Job(floor.port, Writer(f"fw{time.monotonic_ns()}").texts(_WARM_UP), 20), 1)
             found = {}

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from bench.backlog import measured_backlog
 from bench.cases import CASES, DEARER, HOMES, WARM_UP, Case, Home, Kind, letters_of
 from bench.desk import BenchDesk, desk_at
-from bench.floors import measured_floor, parsed_alone
+from bench.floors import measured_floors, parsed_alone
 from bench.letters import Acknowledged, Writer, customers_of
 from bench.measure import Bench, Figures, measure
 from bench.prepare import NoRoom, tickets
@@ -48,7 +48,7 @@ class Rounds:
         for number in range(1, self.plan.rounds + 1):
             self._number = number
             self.plan.told(f"round {number}: the floors")
-            found: Found = {**measured_floor(self.bench, (1, 20), self.plan.seconds / 2), **parsed_alone(f"p{number}")}
+            found: Found = {**measured_floors(self.bench, (1, 20), self.plan.seconds / 2), **parsed_alone(f"p{number}")}
             for home in HOMES:
                 cases = [case for case in self.plan.cases if case.home == home.name and (number == 1 or not case.mails)]
                 if cases:
