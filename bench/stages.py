@@ -16,6 +16,7 @@ from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
+from bench.letters import Writer
 from gateway.flow.think import understand_intake
 from gateway.mail.limits import scan
 from gateway.mail.parse import read_message
@@ -25,7 +26,7 @@ from tests.flow.clients import mail
 from tests.flow.desk_under_test import DeskUnderTest
 from tests.flow.test_any_order import OPEN_CAPS
 
-ROUNDS, MAILS = 5, 200
+ROUNDS, MAILS, PAGES = 5, 200, 40
 GROUPS = (5, 1)
 TEXT = "Chào quý công ty, website của chúng tôi báo lỗi khi thanh toán, nhờ kiểm tra giúp. "
 
@@ -42,6 +43,11 @@ def letters(count: int, run: int) -> list[bytes]:
         )
         for n in range(count)
     ]
+
+
+def pages(run: int) -> list[bytes]:
+    """HTML pages of full size beside their plain text, as `bench.letters` has them."""
+    return [letter.head + letter.tail for letter in Writer(f"stages{run}").pages(PAGES)]
 
 
 def cpu_per(work: Callable[[], object], count: int) -> float:
@@ -64,6 +70,14 @@ def stages(desk: DeskUnderTest, run: int) -> dict[str, float]:
             MAILS,
         ),
     }
+    html = pages(run)
+    read = [read_message(raw, limits, scanned=True) for raw in html]
+    intake = Intake(0, Source.SMTP, Envelope("a@b.example", ("kythuat@desk.example",)), b"", desk.now)
+    found["page of HTML: scan"] = cpu_per(lambda: [scan(raw, limits) for raw in html], PAGES)
+    found["page of HTML: read"] = cpu_per(lambda: [read_message(raw, limits, scanned=True) for raw in html], PAGES)
+    found["page of HTML: understand"] = cpu_per(
+        lambda: [understand_intake(intake, message, desk.current, desk.now) for message in read], PAGES
+    )
     for raw in raws:
         desk.receive(raw, ["kythuat@desk.example"], mail_from="a@khach.example", settle=False)
     began, clock = time.process_time(), time.perf_counter()
