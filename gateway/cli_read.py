@@ -18,10 +18,19 @@ _MAIL = click.Path(exists=True, allow_dash=True, path_type=Path)
 @JSON
 @click.option("--jsonl", is_flag=True, help="of each mail in files, folders and mboxes one line of JSON")
 @click.option("--authserv-id", "authserv_ids", multiple=True, metavar="HOST", help="whose word on senders counts")
+@click.option(
+    "--safe-html", "html", is_flag=True, help="with the HTML that may be shown: nothing remote, nothing that runs"
+)
 @click.option("--jobs", type=click.IntRange(1, 64), help="children that read, with --jsonl  [default: one a processor]")
 @click.option("--quiet", is_flag=True, help="no progress on stderr")
 def read(
-    mails: tuple[Path, ...], as_json: bool, jsonl: bool, authserv_ids: tuple[str, ...], jobs: int | None, quiet: bool
+    mails: tuple[Path, ...],
+    as_json: bool,
+    jsonl: bool,
+    authserv_ids: tuple[str, ...],
+    html: bool,
+    jobs: int | None,
+    quiet: bool,
 ) -> None:
     """What is understood of mail, and why. MAIL is a file, "-" for standard input; with --jsonl also folders, mboxes.
 
@@ -31,23 +40,27 @@ def read(
     from gateway.edge.child import NoChild
 
     try:
-        status = _batch(mails, authserv_ids, jobs, quiet) if jsonl else _single(mails, authserv_ids, as_json)
+        status = (
+            _batch(mails, authserv_ids, html, jobs, quiet) if jsonl else _single(mails, authserv_ids, html, as_json)
+        )
     except (NoChild, OSError) as error:
         fail(str(error))
     sys.exit(status)
 
 
-def _single(mails: tuple[Path, ...], authserv_ids: tuple[str, ...], as_json: bool) -> int:
+def _single(mails: tuple[Path, ...], authserv_ids: tuple[str, ...], html: bool, as_json: bool) -> int:
     from gateway.options import ReadLimits
     from gateway.read_many import Readers
 
     if len(mails) > 1 or (mails[0] != Path("-") and mails[0].is_dir()):
         fail("one mail at a time; --jsonl reads many")
     raw = sys.stdin.buffer.read() if mails[0] == Path("-") else mails[0].read_bytes()
-    with Readers(ReadLimits(), authserv_ids) as readers:
+    with Readers(ReadLimits(), authserv_ids, html=html) as readers:
         record = readers.read(raw)
     if as_json:
         print_json(record)
+    elif html:
+        click.echo(record.get("safe_html", ""))
     else:
         from gateway.show_read import reading_page
 
@@ -55,7 +68,7 @@ def _single(mails: tuple[Path, ...], authserv_ids: tuple[str, ...], as_json: boo
     return 0
 
 
-def _batch(mails: tuple[Path, ...], authserv_ids: tuple[str, ...], jobs: int | None, quiet: bool) -> int:
+def _batch(mails: tuple[Path, ...], authserv_ids: tuple[str, ...], html: bool, jobs: int | None, quiet: bool) -> int:
     from gateway.mailbag import find_mails
     from gateway.options import ReadLimits
     from gateway.progress import progress
@@ -65,7 +78,10 @@ def _batch(mails: tuple[Path, ...], authserv_ids: tuple[str, ...], jobs: int | N
         fail("--jsonl reads files and folders, not standard input")
     found = find_mails(mails)
     total, unread = len(found), 0
-    with progress(quiet) as tell, Readers(ReadLimits(), authserv_ids, jobs or os.cpu_count() or 1) as readers:
+    with (
+        progress(quiet) as tell,
+        Readers(ReadLimits(), authserv_ids, jobs or os.cpu_count() or 1, html=html) as readers,
+    ):
         for done, (place, record) in enumerate(readers.records(found), 1):
             sys.stdout.buffer.write(line_for(place, record))
             unread += (record["quarantine"] or "").startswith(UNREAD)

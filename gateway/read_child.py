@@ -1,7 +1,7 @@
 """The program of the children of `gateway read`: raw mail in, its record as one line of JSON out.
 
-`python -m gateway.read_child '["mx.example"]' '{"text": ...}'`: believed authserv-ids, limits. Frames and bounds are
-those of `gateway.mail.child_main`.
+`python -m gateway.read_child '{"authserv_ids": ["mx.example"], "safe_html": false}' '{"text": ...}'`: what is asked,
+and the limits. Frames and bounds are those of `gateway.mail.child_main`.
 """
 
 from __future__ import annotations
@@ -20,12 +20,13 @@ _FIRST = b"Subject: =?big5?q?=A4=A4?=\n\n\xa4\xa4\xa4\xe5 Gr\xf6\xdfe \xe9t\xe9 
 
 def main(arguments: list[str]) -> int:
     """Read messages from standard input until it ends."""
-    authserv_ids = frozenset(json.loads(arguments[0]))
+    options = json.loads(arguments[0])
+    authserv_ids = frozenset(options["authserv_ids"])
     limits = ReadLimits(**json.loads(arguments[1]))
 
     def work(raw: bytes) -> bytes:
         began = time.perf_counter()
-        record = read_mail(raw, limits, authserv_ids)
+        record = read_mail(raw, limits, authserv_ids, html=options["safe_html"])
         return line_of(record | {"seconds": round(time.perf_counter() - began, 6)})
 
     work(_FIRST)

@@ -27,11 +27,14 @@ _STARTS = 5  # tries to start a child on a machine that has no room for it now
 
 
 class Readers:
-    """So many children that read mail. `authserv_ids` as in `gateway.reading.read_mail`. Use it as a context."""
+    """So many children that read mail; a context. `authserv_ids` and `html` as in `gateway.reading.read_mail`."""
 
-    def __init__(self, limits: ReadLimits, authserv_ids: Sequence[str] = (), children: int = 1) -> None:
+    def __init__(
+        self, limits: ReadLimits, authserv_ids: Sequence[str] = (), children: int = 1, *, html: bool = False
+    ) -> None:
         self._limits = limits
-        command = (sys.executable, "-P", "-m", "gateway.read_child", json.dumps(list(authserv_ids)))
+        options = {"authserv_ids": list(authserv_ids), "safe_html": html}
+        command = (sys.executable, "-P", "-m", "gateway.read_child", json.dumps(options))
         self._children = [Child(limits, _record, command) for _ in range(max(1, children))]
         self._idle: SimpleQueue[Child[Record]] = SimpleQueue()
         for child in self._children:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from gateway.mail.classify import OwnMail
+from gateway.mail.html_safe import safe_html
 from gateway.mail.limits import scan
 from gateway.mail.minimal import read_minimal
 from gateway.mail.parse import Unreadable, read_message
@@ -23,11 +24,14 @@ _NEVER = datetime(1970, 1, 1, tzinfo=UTC)  # when it came is not known here, and
 _NO_AUTOMATON = frozenset({MailKind.PERSON, MailKind.LIST, MailKind.OWN})
 
 
-def read_mail(raw: bytes, limits: ReadLimits, authserv_ids: frozenset[str] = frozenset()) -> Record:
+def read_mail(
+    raw: bytes, limits: ReadLimits, authserv_ids: frozenset[str] = frozenset(), *, html: bool = False
+) -> Record:
     """The record of one mail, read as the desk reads it, but with no desk around it.
 
-    `authserv_ids`: hosts whose Authentication-Results are believed. Mail over a limit is not parsed: its record holds
-    what the minimal reader sees, and the limit under `quarantine`. Raises what a fault in our own code raises.
+    `authserv_ids`: hosts whose Authentication-Results are believed. `html`: with the HTML that may be shown.
+    Mail over a limit is not parsed: its record holds what the minimal reader sees, and the limit under `quarantine`.
+    Raises what a fault in our own code raises.
     """
     over = scan(raw, limits).over
     if over:
@@ -36,7 +40,8 @@ def read_mail(raw: bytes, limits: ReadLimits, authserv_ids: frozenset[str] = fro
         message = read_message(raw, limits, scanned=True)
     except Unreadable as fault:
         message = read_minimal(raw, limits, str(fault))
-    return _record(message, _understood(message, authserv_ids))
+    record = _record(message, _understood(message, authserv_ids))
+    return record | {"safe_html": safe_html(message.html)} if html else record
 
 
 def set_aside(raw: bytes, limits: ReadLimits, why: str) -> Record:

@@ -128,6 +128,13 @@ def test_no_mail_and_wrong_arguments(tmp_path: Path) -> None:
     assert gateway("--jsonl", tmp_path / "nowhere").exit_code == 2
 
 
+def test_html_that_may_be_shown(tmp_path: Path) -> None:
+    html = b"<p onclick=x>a<img src=https://t.example/x></p><script>x</script>"
+    (tmp_path / "1.eml").write_bytes(b"Subject: x\nContent-Type: text/html\n\n" + html)
+    assert gateway("--safe-html", tmp_path / "1.eml").stdout == "<p>a</p>\n"
+    assert lines(gateway("--safe-html", "--jsonl", "--quiet", tmp_path))[0]["safe_html"] == "<p>a</p>"
+
+
 def test_whose_word_counts() -> None:
     raw = b"Authentication-Results: mx.example; dmarc=pass header.from=khach.example\r\n" + MAIL % 1
     assert read_mail(raw, LIMITS)["sender_evidence"]["level"] == "E0"

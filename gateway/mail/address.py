@@ -159,6 +159,7 @@ class _Splitter:
         self._words: list[str] = []
         self._comment: list[str] = []
         self._angles: list[str] = []
+        self._named = 0  # how many of the words stood before the last angle
         self._unclosed: set[str] = set()
 
     def read(self) -> tuple[Mailbox, ...]:
@@ -193,8 +194,18 @@ class _Splitter:
         elif opener == "(":
             self._comment.append(inner)
         else:
-            self._angles.append(inner)
+            self._angle(inner)
         return end + 1
+
+    def _angle(self, inner: str) -> None:
+        """A second address without a comma before it is a second mailbox; its name stands between them."""
+        if self._angles and all(_SHOWN.fullmatch(one.strip()) for one in (self._angles[-1], inner)):
+            between = self._words[self._named :]
+            del self._words[self._named :]
+            self._emit()
+            self._words = between
+        self._angles.append(inner)
+        self._named = len(self._words)
 
     def _close(self, opener: str, start: int) -> int:
         if opener == "<":

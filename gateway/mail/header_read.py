@@ -27,9 +27,15 @@ _ISO_DATE = re.compile(r"\d{4}-\d\d-\d\d[ T]\d")
 _ISO_BLANK = re.compile(r"[ \t]+([+-]\d|Z)")
 _NAMED_OFFSET = re.compile(r"(?:GMT|UTC?)\s?([+-]\d\d:?\d\d)\b")
 _HALF_DAY = re.compile(r"\b(\d{1,2}):(\d\d)(:\d\d)?\s?([AaPp])\.?[Mm]\b\.?")
-_NUMBERED_MONTH = re.compile(r"\b(\d{1,2})\s+(?:thg|th\S{0,8}ng)\.?\s+(\d{1,2})[,\s]")  # "24 thg 11 2026"
+_COLON_OFFSET = re.compile(r"([+-]\d\d):(\d\d)\b")
+_NUMBERED_MONTH = re.compile(r"\b(\d{1,2})\s+(?:thg|th\S{0,8}ng)\.?\s+(\d{1,2})[,\s]+(\d{4})\b")  # "24 thg 11 2026"
+_SLASHES = re.compile(r"\b(\d{1,2})/(\d{1,2})/(\d{4})\b")  # the day first, where both readings are possible
+_DASHES_IN_DATE = re.compile(r"\b(\d{1,2})-([A-Za-z]{3})-(\d{2,4})\b")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _NO_FIELD = re.compile(rb"(?m)^(?![!-9;-~]+:|[ \t]|\r?$)")
+_KNOWN_FIELD = re.compile(rb"(?im)^(?:from|to|cc|date|subject|message-id|mime-version|content-type|reply-to)[ \t]*:")
+_MOST_STRAYS = 100
+STRAY = "a line in the header is no field"
 _BLANK_LINE = re.compile(rb"\r?\n\r?\n")
 
 
@@ -182,7 +188,28 @@ def odd_grammar(raw: bytes) -> str:
     if head[:1] in (b" ", b"\t"):
         return "the header begins with a continuation"
     fields = head.partition(b"\n")[2] if head.startswith(b"From ") else head
-    return "a line in the header is no field" if _NO_FIELD.search(fields) else ""
+    return STRAY if _NO_FIELD.search(fields) else ""
+
+
+def mended(raw: bytes) -> bytes:
+    """`raw` with stray lines in the header made part of the field above, of the same length.
+
+    Programs that put a line end into a Subject cut the header in two: what stands below would be lost, From among it.
+    Only where known fields follow the stray line; the first line is left alone.
+    """
+    blank = _BLANK_LINE.search(raw)
+    head = raw[: blank.start() + 1] if blank else raw[:_CHUNK]
+    at = head.find(b"\n") + 1
+    strays = [found.start() for found in _NO_FIELD.finditer(head, at) if found.start() >= at > 0]
+    if not strays or not _KNOWN_FIELD.search(head, strays[0]):
+        return raw
+    last = max(found.start() for found in _KNOWN_FIELD.finditer(head, strays[0]))
+    octets_of = bytearray(raw)
+    for place in strays[:_MOST_STRAYS]:
+        if place < last:
+            begin = place - 2 if head[place - 2 : place] == b"\r\n" else place - 1
+            octets_of[begin:place] = b" " * (place - begin)
+    return bytes(octets_of)
 
 
 def message_ids(value: str) -> tuple[str, ...]:
@@ -215,20 +242,24 @@ def _iso_date(value: str) -> datetime:
 
 def is_odd_date(value: str) -> bool:
     """Whether a date is in a form that mail-parser misreads without a word: "GMT+0700" as GMT."""
-    return _NAMED_OFFSET.search(value[:100]) is not None or _HALF_DAY.search(value[:100]) is not None
+    value = value[:100]
+    return any(form.search(value) for form in (_NAMED_OFFSET, _HALF_DAY, _COLON_OFFSET))
 
 
 def _plain_date(value: str) -> str:
     """A date as RFC 5322 has it, out of forms that only look like one."""
-    value = _NAMED_OFFSET.sub(r"\1", value)
+    value = _COLON_OFFSET.sub(r"\1\2", _NAMED_OFFSET.sub(r"\1", value))
     half = _HALF_DAY.search(value)
     if half:
         hour = int(half[1]) % 12 + (12 if half[4] in "Pp" else 0)
         value = f"{value[: half.start()]}{hour:02}:{half[2]}{half[3] or ''}{value[half.end() :]}"
-    numbered = _NUMBERED_MONTH.search(value)
-    if numbered and 1 <= int(numbered[2]) <= 12:
-        value = f"{numbered[1]} {_MONTHS[int(numbered[2]) - 1]} {value[numbered.end() :].strip()}"
-    return value
+    if numbered := _NUMBERED_MONTH.search(value) or _SLASHES.search(value):
+        day, month = int(numbered[1]), int(numbered[2])
+        if month > 12:
+            day, month = month, day
+        if 1 <= month <= 12:
+            value = f"{day} {_MONTHS[month - 1]} {numbered[3]} {value[numbered.end() :].strip()}"
+    return _DASHES_IN_DATE.sub(r"\1 \2 \3", value)
 
 
 def part_type(part: Part) -> str:

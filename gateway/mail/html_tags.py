@@ -138,7 +138,7 @@ def tags_of(run: str) -> tuple[Tag, ...]:
     found: list[Tag] = []
     for place, piece in enumerate(_IN_RUN.split(run)):
         if place % 2:
-            found.append(_known(piece) if len(piece) <= _LONGEST_KEPT else _read(piece))
+            found.append(tag_of(piece))
         elif piece:
             found.append(Tag(Do.TEXT, "", word=piece))
     return tuple(
@@ -146,6 +146,26 @@ def tags_of(run: str) -> tuple[Tag, ...]:
         for place, tag in enumerate(found)
         if tag.do is not Do.NOTHING and not (tag.do is Do.TEXT and _is_between_blocks(found, place))
     )
+
+
+def split_run(run: str) -> list[str]:
+    """What stands between tags, tag, what stands between, … of a run that `pieces` has found."""
+    return _IN_RUN.split(run)
+
+
+def tag_of(raw: str) -> Tag:
+    """What one tag means."""
+    return _known(raw) if len(raw) <= _LONGEST_KEPT else _read(raw)
+
+
+def attributes_of(raw: str) -> dict[str, str]:
+    """The attributes of a tag by lower-case name, their references undone; the first of two of one name counts."""
+    named = _NAME.match(raw)
+    found: dict[str, str] = {}
+    for key, double, single, bare in _ATTRIBUTE.findall(raw[named.end() : -1]) if named else ():
+        value = double or single or bare
+        found.setdefault(key.lower(), _REFERENCE.sub(_unescaped, value) if "&" in value else value)
+    return found
 
 
 def _is_between_blocks(found: list[Tag], place: int) -> bool:
@@ -169,18 +189,15 @@ def _read(raw: str) -> Tag:
     do = _DO.get(name, Do.INLINE)
     if named.end() >= len(raw) - 1:
         return Tag(do, name)
-    return _with_attributes(do, name, raw[named.end() : -1])
+    return _with_attributes(do, name, raw)
 
 
 _NOTHING = Tag(Do.NOTHING, "")
 _known = lru_cache(maxsize=1024)(_read)
 
 
-def _with_attributes(do: Do, name: str, inner: str) -> Tag:
-    found: dict[str, str | None] = {}
-    for key, double, single, bare in _ATTRIBUTE.findall(inner):
-        value = double or single or bare
-        found.setdefault(key.lower(), _REFERENCE.sub(_unescaped, value) if "&" in value else value)
+def _with_attributes(do: Do, name: str, raw: str) -> Tag:
+    found: dict[str, str | None] = {**attributes_of(raw)}
     style = (found.get("style") or "")[:2000]
     if "hidden" in found or (style and _is_hidden(style)):
         return Tag(Do.NOTHING if do in (Do.IMAGE, Do.BREAK, Do.RULE) or name in _VOID else Do.DROP, name)

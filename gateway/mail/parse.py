@@ -14,11 +14,13 @@ from gateway.mail.delivery_report import read_report
 from gateway.mail.digest import digest
 from gateway.mail.encoded_word import decode_words
 from gateway.mail.header_read import (
+    STRAY,
     HeaderReading,
     Part,
     build_tree,
     is_odd_date,
     lenient_date,
+    mended,
     message_ids,
     octets,
     odd_grammar,
@@ -65,13 +67,14 @@ def read_message(raw: bytes, limits: ReadLimits, *, scanned: bool = False) -> Me
 
 def _read(raw: bytes, limits: ReadLimits) -> Message:
     ordinary = ordinary_tree(raw)
-    tree = build_tree(raw) if ordinary is None else ordinary
+    odd = odd_grammar(raw) if ordinary is None else ""
+    tree = build_tree(mended(raw) if odd == STRAY else raw) if ordinary is None else ordinary
     fields: Fields = [(name.lower(), octets(value)) for name, value in tree.raw_items()]
     found = unpacked(leaves(tree), limits)
     hint = _charset_hint(fields, found)
     body = read_body(found, limits, hint)
     date, flaws = _date_and_flaws(tree, fields)
-    author, refused = _author(odd_grammar(raw) if ordinary is None else "", fields)
+    author, refused = _author(odd, fields)
     first = _first_values(fields)
     content_type, params = _content_type(tree, first)
     ids = message_ids(_ascii(first, "message-id"))

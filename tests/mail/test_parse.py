@@ -6,6 +6,7 @@ import time
 import tomllib
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -238,3 +239,35 @@ def test_odd_header_grammar_has_no_author_and_says_why(head: bytes) -> None:
 def test_date_without_zone_is_taken_as_utc() -> None:
     message = read_message(H + b"Date: 2 Nov 2026 10:00:00\r\n\r\nx", LIMITS)
     assert message.date == datetime.fromisoformat("2026-11-02T10:00:00+00:00")
+
+
+AS_SENT: list[tuple[bytes, dict[str, Any]]] = [
+    (
+        b"Subject: Contact\nform\nFrom: An <an@x.example>\nTo: b@c.example\n\nbody\n",
+        {"from": "an@x.example", "author": "", "subject": "Contact form", "to": ["b@c.example"], "text": "body"},
+    ),
+    (b"Hello there\nthis is no header\n\nFrom: x@y.example\n", {"from": "", "text_has": ["this is no header"]}),
+    (
+        b"From: a@b.example\nSubject: x\nHello, no blank line\nis here\n",
+        {"from": "a@b.example", "text_has": ["is here"]},
+    ),
+    (
+        b"From: Bob D <b@e.example> Bobby <c@e.example>\nTo: A <a@b.example> C <c@d.example>, , e@f.example\n\nx",
+        {"author": "", "from_name": "Bob D", "to": ["A <a@b.example>", "C <c@d.example>", "e@f.example"]},
+    ),
+    (
+        b'From: a@b.example\nContent-type: text/HTML; charset="UTF-8Return-Path: b@x\n\n<p>\xe1\xba\xa1</p>',
+        {"text": "ạ"},
+    ),
+    (b"From: a@b.example\nContent-Type: text/html;iso-8859-1\n\n<p>caf\xe9 f\xfcr</p>", {"text": "café für"}),
+    (b"From: a@b.example\nDate: Tue, 24 Nov 2026 12:00:00 +07:00\n\nx", {"date": "2026-11-24T12:00:00+07:00"}),
+    (b"From: a@b.example\nDate: 24/11/2026 12:00:00\n\nx", {"date": "2026-11-24T12:00:00+00:00"}),
+    (b"From: a@b.example\nDate: 11/24/2026 1:00 PM\n\nx", {"date": "2026-11-24T13:00:00+00:00"}),
+    (b"From: a@b.example\nDate: 24-Nov-2026 10:00:00\n\nx", {"date": "2026-11-24T10:00:00+00:00"}),
+    (b"From: a@b.example\nDate: Tue, 24 Nov 2026 25:61:00 +0700\n\nx", {"date": ""}),
+]
+
+
+@pytest.mark.parametrize(("raw", "wanted"), AS_SENT)
+def test_forms_that_programs_send(raw: bytes, wanted: dict[str, Any]) -> None:
+    assert [(one.question, one.found) for one in judge(read_mail(raw, LIMITS), wanted) if not one.right] == []
