@@ -47,7 +47,10 @@ _SENT_BY = re.compile(
 )
 _NEXT = re.compile(r"(?i)(?:recipient|address|addresses|user|users|recipients|deliver\w*|to|a|à|an)\W{0,6}$")
 
-_ENHANCED = re.compile(r"(?<![\w.])([45])\.([0-7])\.(\d{1,3})(?![\w]|\.\d)")
+# one that is known (RFC 3463 and the registry): versions of programs look alike
+_ENHANCED = re.compile(
+    r"(?<![\w.])[45]\.(?:0\.0|1\.(?:1[01]|\d)|2\.[0-5]|3\.[0-6]|4\.\d|5\.[0-7]|6\.\d{1,2}|7\.\d{1,3})(?![\w]|\.\d)"
+)
 _TOLD = re.compile(
     r"(?i)(?<![\d.])[45]\d\d[\s-]{0,3}[#(]?\s?([45]\.\d{1,3}\.\d{1,3})(?![\w]|\.\d)|#\s?([45]\.\d{1,3}\.\d{1,3})(?![\w]|\.\d)"
     r"|status[^\d\n]{0,20}([45]\.\d{1,3}\.\d{1,3})(?![\w]|\.\d)"

@@ -41,6 +41,7 @@ _ANGLED = re.compile(r"<([^<>]{1,255})>")
 _NUMBER = re.compile(r"-?\d{1,6}(?:\.\d{1,6})?")
 _KEYWORD = re.compile(r"[a-z][a-z-]*")
 
+_SUPPRESSED = frozenset({"all", "autoreply", "oof"})
 _OFF = frozenset({"no", "false", "0", "none"})
 # any of these: an automatic answer
 _REPLIED: frozenset[str] = frozenset(
@@ -56,6 +57,7 @@ _REPLIED: frozenset[str] = frozenset(
     }
 )
 _REPLIED_STARTS = ("x-autoreply", "x-auto-reply", "x-autorespon", "x-auto-respond", "x-vacation-")
+_REPLIED_FIELDS = frozenset({"precedence", "preference", "x-precedence", "x-post-messageclass", "delivered-to"})
 _ANSWERED = frozenset({"auto-replied", "auto-reply", "autoreply", "auto-responder", "vacation", "replied"})
 # any of these: automatic, and no answer
 _GENERATED: frozenset[str] = frozenset(
@@ -98,14 +100,15 @@ def read_marks(message: Message, envelope: Envelope, own_lists: frozenset[str], 
     own_list = bool(own_lists) and list_id(message) in own_lists
     sender = message.author or message.shown_from
     local = sender.address.rpartition("@")[0].lower() if sender else ""
-    submitted = _auto_submitted(headers.get("auto-submitted", ()))
+    submitted = _auto_submitted(headers["auto-submitted"]) if "auto-submitted" in headers else ""
+    purposes = [address_purpose(rcpt) for rcpt in recipients(message, envelope) if "+" in rcpt]
     return Marks(
         subject=plain(message.subject),
         null_sender=_null_reverse_path(message, envelope),
         mailer=_MAILER.match(local) is not None,
         mailer_name=_mailer_name(sender),
         no_sender=sender is None,
-        bounce_recipient=any(address_purpose(rcpt) is Purpose.BOUNCE for rcpt in recipients(message, envelope)),
+        bounce_recipient=Purpose.BOUNCE in purposes,
         failed_recipients="x-failed-recipients" in headers,
         auto_submitted=submitted,
         replied=_replied(submitted, headers),
@@ -114,7 +117,7 @@ def read_marks(message: Message, envelope: Envelope, own_lists: frozenset[str], 
         own_list=own_list,
         silent=_silent(message, envelope, headers, own_list) or _spam(headers, spam_threshold),
         bulk=not own_list and "list-unsubscribe" in headers,
-        answers_something=_answers_something(message, envelope),
+        answers_something=_answers_something(message, any(purposes)),
     )
 
 
@@ -126,18 +129,14 @@ def _null_reverse_path(message: Message, envelope: Envelope) -> bool:
 
 
 def _mailer_name(sender: Mailbox | None) -> str:
-    for shown in (sender.name[:100], sender.address.rpartition("@")[0][:100]) if sender else ():
-        if _MAILER_NAME.search(shown.lower()):
-            return shown
-    return ""
+    shown = f"{sender.name[:100]} {sender.address.rpartition('@')[0][:100]}@" if sender else ""
+    return shown if _MAILER_NAME.search(shown.lower()) else ""
 
 
 def is_machine_address(address: str) -> bool:
     """mailer-daemon, postmaster, no-reply, bounce and their spellings."""
     local = address.rpartition("@")[0].lower()[:256]
-    return any(
-        form.search(local) if form is _NO_REPLY else form.match(local) for form in (_NO_REPLY, _MAILER, _MACHINE)
-    )
+    return bool(_MAILER.match(local) or _MACHINE.match(local) or _NO_REPLY.search(local))
 
 
 def list_id(message: Message) -> str:
@@ -164,6 +163,8 @@ def calendar_reply(message: Message) -> bool:
     """An answer to an invitation (METHOD:REPLY)."""
     if message.content_type.lower() == "text/calendar" and message.content_params.get("method", "").lower() == "reply":
         return True
+    if not message.attachments:
+        return False
     parts = (part for part in message.attachments if part.type.lower() in ("text/calendar", "application/ics"))
     return any(b"METHOD:REPLY" in part.content[:65536].upper() for part in parts)
 
@@ -194,9 +195,11 @@ def _without_comments(value: str) -> str:
 def _replied(submitted: str, headers: dict[str, list[str]]) -> str:
     if submitted in _ANSWERED:
         return f"Auto-Submitted: {submitted}"
-    for name in [name for name in headers if name in _REPLIED or name.startswith(_REPLIED_STARTS)]:
+    for name in [x for x in headers if x[:2] == "x-" and (x in _REPLIED or x.startswith(_REPLIED_STARTS))]:
         if headers[name][0].strip().lower() not in _OFF:
             return name
+    if _REPLIED_FIELDS.isdisjoint(headers):
+        return ""
     for name in ("precedence", "preference", "x-precedence"):
         if any(value.strip().lower() in ("auto_reply", "auto-reply") for value in headers.get(name, ())):
             return f"{name}: auto_reply"
@@ -212,15 +215,15 @@ def _machine(message: Message, submitted: str, headers: dict[str, list[str]], ow
         return f"Auto-Submitted: {submitted}"
     if message.content_type.lower() == "multipart/report":
         return "multipart/report"
-    for name in sorted(_GENERATED.intersection(headers)):
-        return name
+    if not _GENERATED.isdisjoint(headers):
+        return min(_GENERATED.intersection(headers))
     if any("amazonses" not in value.lower() for value in headers.get("feedback-id", ())):
         return "feedback-id"  # Amazon SES stamps it on all that people send through it
-    suppress = ",".join(headers.get("x-auto-response-suppress", ())).lower().replace(" ", "").split(",")
-    if {"all", "autoreply", "oof"} & set(suppress):
-        return "X-Auto-Response-Suppress"
-    precedence = {value.strip().lower() for value in headers.get("precedence", ())}
-    if precedence & {"bulk", "junk"} and not own_list:
+    if "x-auto-response-suppress" in headers:
+        suppress = ",".join(headers["x-auto-response-suppress"]).lower().replace(" ", "").split(",")
+        if not _SUPPRESSED.isdisjoint(suppress):
+            return "X-Auto-Response-Suppress"
+    if any(value.strip().lower() in ("bulk", "junk") for value in headers.get("precedence", ())) and not own_list:
         return "Precedence: bulk or junk"
     if "list-unsubscribe" in headers and "list-id" not in headers and "list-post" not in headers:
         return "List-Unsubscribe"
@@ -271,10 +274,8 @@ def _score(name: str, value: str) -> float | None:
     return float(match.group()) if match else None
 
 
-def _answers_something(message: Message, envelope: Envelope) -> bool:
-    if message.in_reply_to or message.references:
-        return True
-    if any(address_purpose(rcpt) for rcpt in recipients(message, envelope)):
+def _answers_something(message: Message, to_signed: bool) -> bool:
+    if message.in_reply_to or message.references or to_signed:
         return True
     prefix, colon, _ = message.subject[:60].replace("：", ":").partition(":")
     return bool(colon) and folded(prefix.strip()) in REPLY_PREFIXES

@@ -104,7 +104,7 @@ def address_purpose(address: str) -> Purpose | None:
 
 def bare_address(address: str) -> str:
     """The address without an extension of token form; any other address unchanged."""
-    if address_purpose(address) is None:
+    if "+" not in address or address_purpose(address) is None:
         return address
     local, _, domain = address.rpartition("@")
     return f"{local.rpartition('+')[0]}@{domain}"
