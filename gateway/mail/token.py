@@ -216,7 +216,8 @@ def _mac(key: bytes, letter: str, number: str, party: str, day: str, nonce: str 
 
 @lru_cache(maxsize=4096)  # one mail names its recipient in up to three signatures
 def _party(key: bytes, address: str) -> str:
-    return _base32(_digest(key, b"party" + address_key(address).encode("utf-8", "surrogatepass"))[:6])
+    digest = _digest(key, b"party" + address_key(address).encode("utf-8", "surrogatepass"))
+    return _base32(digest[:6] + bytes(4))[:10]
 
 
 def _digest(key: bytes, octets: bytes) -> bytes:
@@ -236,14 +237,12 @@ def _keyed(key: bytes) -> tuple[hashlib._Hash, hashlib._Hash]:
 
 
 def _base32(octets: bytes) -> str:
-    """RFC 4648 §6 in lower case without padding, of at most 10 octets; two digits at a time."""
-    whole = octets.ljust(10, b"\0")
-    one, other = int.from_bytes(whole[:5], "big"), int.from_bytes(whole[5:], "big")
-    digits = (
+    """RFC 4648 §6 in lower case without padding, of 10 octets; two digits at a time."""
+    one, other = int.from_bytes(octets[:5], "big"), int.from_bytes(octets[5:], "big")
+    return (
         f"{_PAIRS[one >> 30]}{_PAIRS[one >> 20 & 1023]}{_PAIRS[one >> 10 & 1023]}{_PAIRS[one & 1023]}"
         f"{_PAIRS[other >> 30]}{_PAIRS[other >> 20 & 1023]}{_PAIRS[other >> 10 & 1023]}{_PAIRS[other & 1023]}"
     )
-    return digits[: -(-len(octets) * 8 // 5)]
 
 
 @lru_cache(maxsize=1024)  # days and a ticket's number come again and again
