@@ -35,8 +35,9 @@ class Do(IntEnum):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tag:
-    """`word`: where a link leads, or what stands for an image. `mark`: see `html_marks`. `size`: does it make text
-    invisibly small (True), of another size (False), or neither (None)? `tight`: no blank lines around the paragraph.
+    """`word`: where a link leads, what stands for an image, a list's first number. `mark`: see `html_marks`. `size`:
+    does it make text invisibly small (True), of another size (False), or neither (None)? `tight`: no blank lines
+    around the paragraph.
     """
 
     do: Do
@@ -58,6 +59,7 @@ _LONGEST_KEPT = 200  # characters of a tag that is remembered
 _REFERENCE = re.compile(
     "&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,31});"
 )  # "&copy=" in a link is none
+_START = re.compile("[1-9][0-9]{0,4}")
 _SCHEMES = ("http:", "https:", "mailto:", "ftp:")
 _OTHER = re.compile(r"<[!?/]")  # <!DOCTYPE, <![if, <?xml, </>
 _ATTRIBUTE = re.compile(r"""([^\s=/>"'<]+)(?:\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s>"']+)))?""")
@@ -69,8 +71,8 @@ _DROPPED = frozenset(
 )  # fmt: skip
 _BLOCKS = frozenset(
     ["address", "article", "aside", "body", "caption", "center", "dd", "details", "dir", "div", "dl", "dt", "fieldset",
-     "figcaption", "figure", "footer", "form", "header", "hgroup", "html", "main", "menu", "nav", "section", "summary",
-     "tbody", "tfoot", "thead"]
+     "figcaption", "figure", "footer", "form", "header", "hgroup", "html", "main", "menu", "nav", "option", "section",
+     "summary", "tbody", "tfoot", "thead"]
 )  # fmt: skip
 _PARAGRAPHS = frozenset(["p", "h1", "h2", "h3", "h4", "h5", "h6", "pre", "ul", "ol", "table", "blockquote"])
 _DO = {
@@ -208,12 +210,19 @@ def _with_attributes(do: Do, name: str, raw: str) -> Tag:
     return Tag(
         do=Do.INLINE if do is Do.NOTHING and size and name not in _VOID else do,
         name=name,
-        word=(found.get("href") or "").strip() if do is Do.LINK else "",
+        word=_word(do, name, found),
         mark=mark,
         odd=bool(mark or size),
         size=size[1] is not None if size else None,
         tight=name == "p" and _is_tight(found.get("class") or "", style),
     )
+
+
+def _word(do: Do, name: str, found: dict[str, str | None]) -> str:
+    if do is Do.LINK:
+        return (found.get("href") or "").strip()
+    start = found.get("start") if name == "ol" else None
+    return start if start and _START.fullmatch(start) else ""
 
 
 def _unescaped(found: re.Match[str]) -> str:

@@ -46,6 +46,7 @@ class TextWriter:
         self._line = 0  # of the text written last
         self._regions: list[tuple[str, int, int]] = []  # in the order they begin; -1 while not known
         self._open: list[int] = []  # places in `_regions`
+        self._linked = False  # the address of a link was written last
         self._hollow = False  # nothing but NBSP since the line began
         self._waiting = False  # a region has begun and no text has followed
 
@@ -131,6 +132,9 @@ class TextWriter:
             self._out.append(self._separator)
         elif self._blank:
             self._space(text)
+        elif self._linked and text[0].isalnum():
+            self._out.append(" ")
+        self._linked = False
         self._separator = self._blank = ""
         self._hollow = False
         if row is not None:
@@ -193,7 +197,7 @@ class TextWriter:
         elif tag.name == "pre":
             self._pre += 1
         elif tag.name in ("ul", "ol"):
-            self._lists.append(1 if tag.name == "ol" else 0)
+            self._lists.append(int(tag.word or 1) if tag.name == "ol" else 0)
 
     def end_paragraph(self, tag: Tag) -> None:
         if tag.name == "pre":
@@ -239,9 +243,9 @@ class TextWriter:
             row = self._rows.pop()
             self._separator = ""
             self._row = outer = self._rows[-1] if self._rows else None
-            if outer is not None:
-                outer.broken = outer.broken or row.broken
-                outer.text = outer.text or row.text
+            if outer is not None and row.text:
+                outer.broken = outer.broken or row.broken or outer.text
+                outer.text, outer.fresh = True, False
         self.block()
 
     def begin_cell(self) -> None:
@@ -274,6 +278,7 @@ class TextWriter:
             return
         self._blank = self._separator = ""
         self._out.append(f" <{href.removeprefix('mailto:')}>")
+        self._linked = True
 
 
 def _same(shown: str, href: str) -> bool:

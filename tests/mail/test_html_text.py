@@ -68,6 +68,13 @@ READS = [
     ("안녕\n하세요 你好\n世界", "안녕 하세요 你好世界"),
     ("<div>a</span></p></td>b</div>c", "ab\nc"),
     ("<b>a<p>b</b>c</p>d", "a\n\nbc\n\nd"),
+    (
+        "<table><tr><td><table><tr><td>a<td>b<tr><td>c<td>d</table><td>e</table>f",
+        "a | b\nc | d\ne\n\nf",
+    ),
+    ("<table><tr><td><table><tr><td>a<td>b</table><td>c</table>", "a | b | c"),
+    ("<a href=https://x.example>A</a><a href=https://y.example>B</a>.", "A <https://x.example> B <https://y.example>."),
+    ("<ol start=5><li>a<li>b</ol><select><option>c<option>d</select>", "5. a\n6. b\n\nc\nd"),
     ("<![if !mso]>a<![endif]><?xml version=1?>b", "ab"),
     ("<o:p></o:p><p class=MsoNormal>a<o:p>&nbsp;</o:p></p>", "a"),
 ]
