@@ -55,8 +55,9 @@ class Seen:
         self.author = author.key if author else ""
         self._envelope = envelope
         self._recipients: tuple[str, ...] | None = None
-        self.words = _Once(lambda name: texts.lexicon.found(self.text(name), reading.language))
-        self.patterns = _Once(lambda name: texts.patterns.found(name, self.text(name)))
+        # of the reading, not of ourselves: that would be a circle, and the whole mail stays in memory with it
+        self.words = _Once(lambda name: texts.lexicon.found(_text(reading, name), reading.language))
+        self.patterns = _Once(lambda name: texts.patterns.found(name, _text(reading, name)))
 
     @property
     def recipients(self) -> tuple[str, ...]:
@@ -69,11 +70,15 @@ class Seen:
 
     def text(self, name: str) -> str:
         """`subject`, `body` (what the author added), or a header field: all its values, one a line."""
-        if name == "subject":
-            return self.reading.message.subject
-        if name == "body":
-            return self.reading.new_text
-        return "\n".join(self.reading.message.header_all(name.removeprefix("header ")))
+        return _text(self.reading, name)
+
+
+def _text(reading: Reading, name: str) -> str:
+    if name == "subject":
+        return reading.message.subject
+    if name == "body":
+        return reading.new_text
+    return "\n".join(reading.message.header_all(name.removeprefix("header ")))
 
 
 class Test(ABC):

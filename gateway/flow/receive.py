@@ -299,17 +299,17 @@ class Desk:
                 wait(written)
         done, mails, stale, unavailable = 0, 0, [], None
         for (thought, commit), future in zip(commits, written, strict=True):
-            try:
-                if self._settle(thought, commit, future, started):
-                    done, mails = done + 1, mails + len(commit.mails)
-            except Stale:
+            error = future.exception()  # raised here it would lead back to itself, with all octets of the mail in tow
+            if isinstance(error, StoreUnavailable):
+                unavailable = str(error), error.full
+            elif isinstance(error, Stale) and not isinstance(error, Settled):
                 stale.append(thought)
-            except StoreUnavailable as error:  # raised after all have been looked at
-                unavailable = error
+            elif self._settle(thought.intake, commit, error, started):
+                done, mails = done + 1, mails + len(commit.mails)
         if mails:
             self._tools.decided(mails)
-        if unavailable is not None:
-            raise unavailable
+        if unavailable is not None:  # raised after all have been looked at
+            raise StoreUnavailable(unavailable[0], full=unavailable[1])
         return done, stale
 
     def _decided(self, thoughts: Sequence[Thought], current: Current, now: datetime) -> list[tuple[Thought, Commit]]:
@@ -342,16 +342,13 @@ class Desk:
         made = self._each("encode", ((one[0][0].intake, one) for one in said), octets)
         return self._each("write", ((one[0][0].intake, one) for one in made), written)
 
-    def _settle(self, thought: Thought, commit: Commit, future: Written, started: float) -> bool:
-        """Whether the message has got its outcome by this. Raises Stale where it is to be decided again."""
-        intake = thought.intake
-        try:
-            future.result()
-        except Settled:
+    def _settle(self, intake: Intake, commit: Commit, error: BaseException | None, started: float) -> bool:
+        """Whether the message has got its outcome by this commit, of which came `error`."""
+        if isinstance(error, Settled):
             return False  # it has its outcome; the store has let go of it
-        except (Stale, StoreUnavailable, StoreBroken):
-            raise
-        except Exception as error:  # noqa: BLE001 - the row stays, tried three times
+        if isinstance(error, StoreBroken):
+            raise StoreBroken(str(error))
+        if error is not None:  # the row stays, tried three times
             log.fault("commit", f"intake {intake.id}: {type(error).__name__}: {error}", error)
             self._failed(intake, f"{type(error).__name__}: {error}")
             return False

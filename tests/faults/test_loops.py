@@ -3,10 +3,13 @@ wrong with one mail holds up another, no loop ends unseen. In one process, on a 
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -17,7 +20,7 @@ from gateway.edge.child import ChildFailed, NoChild
 from gateway.flow import loops, receive, send, tick
 from gateway.flow.receive import NoReader
 from gateway.model import Intake, Message, Outgoing, SendResult, Sent, Stale
-from gateway.store.store import StoreBroken, StoreUnavailable
+from gateway.store.store import Settled, StoreBroken, StoreUnavailable
 from tests.faults.running import letter
 from tests.flow.desk_under_test import DeskUnderTest
 
@@ -111,28 +114,51 @@ def test_a_burst_of_one_author_is_read_once_each(desk: DeskUnderTest, monkeypatc
     assert desk.store.waiting()[0] == 0
 
 
+def commits_fail(desk: DeskUnderTest, monkeypatch: pytest.MonkeyPatch, times: int, error: Exception) -> None:
+    """So often, then no more."""
+    original, left = desk.store.commit_many, [times]
+
+    def commit_many(commits: Sequence[Any]) -> Any:
+        if not left[0]:
+            return original(commits)
+        left[0] -= 1
+        futures: list[Future[Any]] = [Future() for _ in commits]
+        for future in futures:
+            future.set_exception(error)
+        return futures
+
+    monkeypatch.setattr(desk.store, "commit_many", commit_many)
+
+
 def test_a_stale_decision_is_made_again_from_the_same_reading(
     desk: DeskUnderTest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     keep(desk, 1)
     reads = counted(monkeypatch, receive, "read_message")
-    original, left = desk.store.commit_many, [2]
-
-    def commit_many(commits: Sequence[Any]) -> Any:
-        futures = original([] if left[0] else commits)
-        if left[0]:
-            left[0] -= 1
-            from concurrent.futures import Future
-
-            futures = [Future() for _ in commits]
-            for future in futures:
-                future.set_exception(Stale("somebody was faster"))
-        return futures
-
-    monkeypatch.setattr(desk.store, "commit_many", commit_many)
+    commits_fail(desk, monkeypatch, 2, Stale("somebody was faster"))
     desk.settle()
     assert reads == [1]
     assert len(desk.tickets()) == 1
+
+
+@pytest.mark.parametrize(
+    "error", [Stale("others were faster"), Settled("done"), StoreUnavailable("no room"), ValueError("a fault of ours")]
+)
+def test_a_mail_whose_commit_failed_is_not_held_in_memory(
+    desk: DeskUnderTest, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    """An exception that is raised where it is looked at leads to itself, and all octets of the mail hang on to that
+    until the next search for circles, which may be hundreds of megabytes later."""
+    keep(desk, 1)
+    commits_fail(desk, monkeypatch, 2, error)
+    gc.collect()
+    gc.disable()
+    try:
+        with suppress(StoreUnavailable):
+            desk.desk.step()
+        assert [one for one in gc.get_objects() if isinstance(one, Message)] == []
+    finally:
+        gc.enable()
 
 
 def test_large_mail_that_waits_its_turn_is_not_held_in_memory(desk: DeskUnderTest) -> None:

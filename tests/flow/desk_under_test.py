@@ -92,7 +92,8 @@ class DeskUnderTest:
         for mail in batch:
             refused = self.refuse.get(mail.recipient)
             if refused is None:
-                self.mails.append(Mail(mail.recipient, mail.kind, mail.envelope_from, mail.data))
+                data = mail.data if isinstance(mail.data, bytes) else b"".join(mail.data.blocks())
+                self.mails.append(Mail(mail.recipient, mail.kind, mail.envelope_from, data))
                 results.append(SendResult(mail.id, Sent.DELIVERED, "250 ok"))
             else:
                 results.append(replace(refused, outbox_id=mail.id))
