@@ -50,7 +50,7 @@ class Lines:
         self.lines = lines
         self.marks = marks
         self.tried = 0  # lines before this one were read as part of a block that is none
-        self.quoted = [(">" in line or "＞" in line) and is_quoted(line[:LONGEST]) for line in lines]
+        self.quoted = [(">" in line or "＞" in line) and _is_quote(line[:LONGEST]) for line in lines]
         if True in self.quoted:
             self._join_wrapped()
         for first, end in marks.quoted:
@@ -78,6 +78,11 @@ class Lines:
         while index > 0 and (is_blank(self.lines[index - 1]) or is_rule(self.lines[index - 1])):
             index -= 1
         return index
+
+
+def _is_quote(line: str) -> bool:
+    """A ">" that is indented as code is stands in text of the author."""
+    return is_quoted(line) and not line.startswith(("    ", "\t"))
 
 
 def find_history(text: Lines, answers: bool) -> History | None:

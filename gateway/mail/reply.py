@@ -12,7 +12,7 @@ from gateway.mail.forwarded import Forwarded, forwarded_in
 from gateway.mail.history import History, Lines, find_history, quote_runs
 from gateway.mail.html_boundary import NONE, Marks, marks_of
 from gateway.mail.phrases import FORWARD_PREFIXES, REPLY_PREFIXES
-from gateway.mail.quoting import folded, is_blank, lines_of
+from gateway.mail.quoting import BLANKS, folded, is_blank, lines_of
 from gateway.mail.signature import cut_signature
 from gateway.model import Message
 
@@ -112,6 +112,8 @@ def _own_lines(text: Lines, history: History | None) -> tuple[list[int], int]:
 def _with_answers(text: Lines, head: list[int], first: int, has_lead: bool) -> tuple[list[int], int]:
     """`head` and what the author wrote between and below the quotes that begin at `first`."""
     lines = text.lines
+    if not has_lead and _announces_quote(text):
+        return list(range(len(lines))), len(lines)
     end = _footer_start(text, first) if head or has_lead else len(lines)
     last = next((at for at in range(end - 1, first - 1, -1) if not text.quoted[at] and not is_blank(lines[at])), -1)
     if last < first:
@@ -124,6 +126,13 @@ def _with_answers(text: Lines, head: list[int], first: int, has_lead: bool) -> t
         start = 0 if all(map(is_blank, lines[first : first + start])) else start
         tail = [*tail[:start], *tail[stop:]]
     return ([*head, -1, *_trimmed(lines, tail)] if head else tail), end
+
+
+def _announces_quote(text: Lines) -> bool:
+    """Whether the author leads to the first quoted lines: "The log says:"."""
+    first = next((index for index, quoted in enumerate(text.quoted) if quoted), 0)
+    above = next((text.lines[at] for at in range(first - 1, -1, -1) if not is_blank(text.lines[at])), "")
+    return above.rstrip(BLANKS).endswith((":", "："))
 
 
 def _footer_start(text: Lines, first: int) -> int:

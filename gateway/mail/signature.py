@@ -22,6 +22,8 @@ _LONGEST_LINE = 120
 _LONGEST_DISCLAIMER = 6000
 _DRAWN = frozenset("-—–_=*~━─· ")
 _ROUNDS = 6
+_BULLETS = ("* ", "- ", "• ", "+ ")
+_MOST_SAID = 12  # words of a line in a signature, but for addresses
 _NUMBER = 5  # figures of a telephone number, at least
 _PUNCTUATION = " ,.!;:…~-–—*_，。！；：～、\t\xa0\u3000"
 
@@ -113,23 +115,23 @@ def _holds_text(lines: list[str], end: int) -> bool:
     return not all(is_blank(line) or is_rule(line) for line in lines[:end])
 
 
-def _end_of_text(lines: list[str], end: int) -> int:
-    """Where the last thing that is no text begins; `end` if there is none."""
+def _end_of_text(lines: list[str], last: int) -> int:
+    """Where the last thing that is no text begins; `last` if there is none."""
+    end = last
     while end and (is_blank(lines[end - 1]) or is_rule(lines[end - 1])):
         end -= 1
     if not end:
-        return 0
+        return last
     if is_mobile_signature(lines[end - 1]):
         return end - 1
     if end > 1 and lines[end - 1].lstrip(" <(").startswith("http") and is_mobile_signature(lines[end - 2]):
         return end - 2
-    if not lines[end - 1].strip(" |"):
-        return _card(lines, end)
-    for search in (_disclaimer, _below_dashes, _below_farewell):
+    searches = (_disclaimer, _below_dashes, _below_farewell) if lines[end - 1].strip(" |") else (_card,)
+    for search in searches:
         begins = search(lines, end)
         if begins < end:
             return begins
-    return end
+    return last
 
 
 def _card(lines: list[str], end: int) -> int:
@@ -180,11 +182,17 @@ def _below_dashes(lines: list[str], end: int) -> int:
             if line.startswith("-- ") or (len(below) <= _MOST_BELOW_DASHES and not any(map(_is_sentence, below))):
                 return index
             return end
-        if end - index <= _BLOCK and is_rule(line):
+        if end - index <= _BLOCK and is_rule(line) and _stands_apart(lines, index):
             below = lines[index + 1 : end]
             if all(map(_is_short, below)) and any(map(_is_contact, below)) and not any(map(_is_sentence, below)):
                 return index
     return end
+
+
+def _stands_apart(lines: list[str], index: int) -> bool:
+    """A rule directly under words that end no sentence underlines them."""
+    above = lines[index - 1].rstrip(BLANKS) if index else ""
+    return not above or above[-1] in ".!?。！？．"
 
 
 def _below_farewell(lines: list[str], end: int) -> int:
@@ -224,12 +232,14 @@ def _is_short(line: str) -> bool:
 
 
 def _is_sentence(line: str) -> bool:
-    bare = line.rstrip(BLANKS)
-    if bare.endswith((":", "：")) or (("?" in bare or "？" in bare) and "://" not in bare):
+    """What a signature does not hold: questions, list items, lines that announce something, and running text."""
+    bare = line.strip(BLANKS)
+    words = len(bare.split())
+    if bare.endswith((":", "：")) or bare.startswith(_BULLETS) or (words > _MOST_SAID and not _is_contact(bare)):
         return True
-    return bare.endswith((".", "!", "。", "！")) and (
-        len(bare.split()) >= 8 or (bare[-1] in "。！" and len(bare) >= 14)
-    )
+    if ("?" in bare or "？" in bare) and "://" not in bare:
+        return True
+    return bare.endswith((".", "!", "。", "！")) and (words >= 8 or (bare[-1] in "。！" and len(bare) >= 14))
 
 
 def _is_postscript(line: str) -> bool:

@@ -87,6 +87,8 @@ def test_forwards_are_content(text):
         "Xin hỏi:\n- giá\n- thời gian\n\n---\n\nCảm ơn",
         "From: Lan <lan@khach.example>\nSubject: Hỏi giá\n\nMessage Body:\nBao nhiêu tiền?",
         "1 > 2 là sai\n2 < 3 là đúng",
+        "The log says:\n\n> npm install\n> npm run build",
+        "I typed this\n\n    >>> print(1)\n    >>> print(2)",
         "Mã lỗi:\n> ERROR 42 at line 7\n\nSửa giúp tôi.",
         "a\n--\nb",
     ][:-1],

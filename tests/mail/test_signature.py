@@ -139,6 +139,16 @@ def test_what_a_person_says_is_not(line: str) -> None:
         ("Hi\n\n=====\nAnna\nanna@acme.example\n=====", "=====\nAnna\nanna@acme.example\n====="),
         ("Kind regards,\nAnna\n+44 113 496 0000", ""),
         ("Sent from my iPhone", ""),
+        ("Two parts\n\n-----", ""),
+        ("Other references\n================\n\n* https://www.acme.example/", ""),
+        (
+            "Hi\n\n- - - - -\n\nThe developers prefer to document this in a format of their own, it is\nat www.acme.example",
+            "",
+        ),
+        (
+            "Hi\n\nTrân trọng,\nLan\nCông ty TNHH Thương mại và Dịch vụ Kỹ thuật ABC\n0903 123 456",
+            "Trân trọng,\nLan\nCông ty TNHH Thương mại và Dịch vụ Kỹ thuật ABC\n0903 123 456",
+        ),
         ("", ""),
     ],
 )
