@@ -142,7 +142,7 @@ def test_what_a_person_says_is_not(line: str) -> None:
         ("Two parts\n\n-----", ""),
         ("Other references\n================\n\n* https://www.acme.example/", ""),
         (
-            "Hi\n\n- - - - -\n\nThe developers prefer to document this in a format of their own, it is\nat www.acme.example",
+            "Hi\n\n- - - - -\n\nThey do not say it so, as it is all in a form of its own,\nat www.acme.example",
             "",
         ),
         (
