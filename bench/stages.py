@@ -12,15 +12,17 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from pathlib import Path
 
 from bench.letters import Writer
-from gateway.flow.think import understand_intake
+from gateway.flow.think import Thought, decide_thought, understand_intake
+from gateway.flow.write import Words, encoded, words_of, write_mails
 from gateway.mail.limits import scan
+from gateway.mail.mime import Content
 from gateway.mail.parse import read_message
-from gateway.model import Envelope, Intake, Received, Source
+from gateway.model import Decision, Envelope, Intake, Received, Source
 from gateway.options import ReadLimits
 from tests.flow.clients import mail
 from tests.flow.desk_under_test import DeskUnderTest
@@ -70,6 +72,8 @@ def stages(desk: DeskUnderTest, run: int) -> dict[str, float]:
             MAILS,
         ),
     }
+    thoughts = [understand_intake(i, m, desk.current, desk.now) for i, m in zip(intakes, messages, strict=True)]
+    found |= writing(desk, thoughts)
     html = pages(run)
     read = [read_message(raw, limits, scanned=True) for raw in html]
     intake = Intake(0, Source.SMTP, Envelope("a@b.example", ("kythuat@desk.example",)), b"", desk.now)
@@ -92,6 +96,34 @@ def stages(desk: DeskUnderTest, run: int) -> dict[str, float]:
     for size in GROUPS:
         found |= in_groups(desk, run, size)
     return found
+
+
+def writing(desk: DeskUnderTest, thoughts: Sequence[Thought]) -> dict[str, float]:
+    """From facts to octets: an acknowledgement, and a notice that goes to two agents."""
+    current, now = desk.current, desk.now
+    facts = iter(desk.store.facts_many([query for thought in thoughts for query in thought.queries]))
+    known = [[next(facts) for _ in thought.queries] for thought in thoughts]
+    decisions: list[Decision] = []
+    words: list[Words] = []
+    entities: list[list[Content]] = []
+
+    def decided() -> None:
+        number = max(one.next_number for ones in known for one in ones)
+        for thought, ones in zip(thoughts, known, strict=True):
+            decision, took = decide_thought(thought, ones, current, now, number)
+            decisions.append(decision)
+            number += took
+
+    return {
+        "decide": cpu_per(decided, MAILS),
+        "render, 2 notices": cpu_per(lambda: words.extend([words_of(one, current) for one in decisions]), MAILS),
+        "encode, 2 notices": cpu_per(
+            lambda: entities.extend([encoded(one, said) for one, said in zip(decisions, words, strict=True)]), MAILS
+        ),
+        "compose, 3 mails": cpu_per(
+            lambda: [write_mails(one, current, now, made) for one, made in zip(decisions, entities, strict=True)], MAILS
+        ),
+    }
 
 
 def in_groups(desk: DeskUnderTest, run: int, size: int) -> dict[str, float]:
