@@ -92,7 +92,7 @@ class Retry:
 
 @dataclass(frozen=True, slots=True)
 class Caps:
-    """Automatic mail: how much is too much (RELIABILITY thresholds; 15: agents and managers are never capped)."""
+    """Automatic mail: how much is too much; agents and managers are never capped."""
 
     acks_10min: int = 3
     acks_hour: int = 5

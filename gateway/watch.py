@@ -24,10 +24,11 @@ from gateway.flow.receive import Desk
 from gateway.flow.signs import MailboxSigns, RelaySign
 from gateway.model import FolderProof, Ill, MailboxSign, Moment, Observation, Pulse, Telling, Trouble
 from gateway.settings import Settings
-from gateway.store.database import folders
+from gateway.store.database import folders, growing_log
 from gateway.store.errors import StoreBroken, StoreUnavailable
 
 MIB = 1024 * 1024
+LOG = 1024 * MIB  # octets of the write-ahead log; forty are usual, a long backup lets it grow
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +96,7 @@ class Watch:
             rules=self._parts.rules.trouble,
             desk_still=still - self._seen.desk.ordinary.beat,
             large_still=still - self._seen.desk.apart.beat,
-            parts=(*self._seen.loops.troubles(), *self._templates()),
+            parts=(*self._seen.loops.troubles(), *self._templates(), *self._database_log()),
             relay_down=self._seen.relay.age(relay.lasts if relay else None),
             relay=relay.why if relay else "",
             certificates=tuple(self._seen.certificates()),
@@ -109,6 +110,12 @@ class Watch:
         """Those that have failed since they were loaded; they will again, until somebody corrects and reloads them."""
         failed = self._parts.rules.current().failed
         return [(f"template of {kind}", f"{why}; other words were sent") for kind, why in sorted(failed.copy().items())]
+
+    def _database_log(self) -> list[tuple[str, str]]:
+        octets = growing_log(self._settings.database_url)
+        if octets < LOG:
+            return []
+        return [("database", f"its write-ahead log has grown to {octets // MIB} MiB: the disk refuses checkpoints?")]
 
     def _age(self, since: datetime | None, now: datetime) -> float:
         """In true seconds, however fast the desk's clock runs."""

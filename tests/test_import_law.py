@@ -15,7 +15,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 EVERYTHING = "everything"
 PURE = {"model", "mail", "desk", "options", "strictyaml"}
-# the one module in a pure room that does I/O: the reading child's way in, a process of its own (DECISIONS 2, 3)
+# the one module in a pure room that does I/O: the reading child's way in, a process of its own
 IMPURE_BY_NAME = {"gateway/mail/child_main.py"}
 MAX_LINES, MAX_FUNCTION = 400, 60
 

@@ -64,7 +64,7 @@ def decide_confirmation(case: Case, context: DeskContext, check: TokenCheck, dra
 
 
 def _ask_again(case: Case, context: DeskContext, staged: StagedMail, draft: Draft) -> None:
-    """Only the authority expires, not the mail (DECISIONS 14)."""
+    """Only the authority expires, not the mail."""
     door = case.doors[0]
     ticket = resolve(case.facts[door], staged.ticket)
     if ticket is None:

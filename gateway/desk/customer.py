@@ -1,4 +1,4 @@
-"""A mail from outside that opens a ticket (RELIABILITY 4.2), or is handed to `add`."""
+"""A mail from outside that opens a ticket, or is handed to `add`."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Which department, which class, and what else the rules say of one mail, with every reason. Pure.
 
 Rules are tried from top to bottom. Tags and notify are unions; of every other field the first rule that sets it wins;
-later rules see what earlier ones have set (DECISIONS 20). Mail at a department's own address goes to that department
+later rules see what earlier ones have set. Mail at a department's own address goes to that department
 unless a rule sets another; the last rule of the rulebook fills in what is still open and does not overrule that.
 A mail on a ticket stays with the ticket's department.
 """
@@ -51,7 +51,7 @@ class Routed:
 
     @cached_property
     def trace(self) -> tuple[RuleTrace, ...]:
-        """Every rule tried, in order. Computed when asked for (DECISIONS 21); always the same."""
+        """Every rule tried, in order. Computed when asked for; always the same."""
         return self._tried()
 
 

@@ -1,4 +1,4 @@
-"""An agent's or manager's mail on a ticket (RELIABILITY 4.2; laws 6 and 7).
+"""An agent's or manager's mail on a ticket (laws 6 and 7).
 
 At E3 (or E2 where the department accepts it) commands are obeyed and the words go to the customer. Below that the mail
 is staged whole and the agent is asked to confirm. What is doubtful goes back to the agent with the reason.

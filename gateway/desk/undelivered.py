@@ -1,4 +1,4 @@
-"""A mail that will not be delivered is told to those who can do something, once (RELIABILITY G7)."""
+"""A mail that will not be delivered is told to those who can do something, once."""
 
 from __future__ import annotations
 

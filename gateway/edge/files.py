@@ -1,4 +1,4 @@
-"""Folders of rules and templates: read whole, only when they hold still (DECISIONS 4)."""
+"""Folders of rules and templates: read whole, only when they hold still."""
 
 from __future__ import annotations
 

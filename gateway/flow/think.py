@@ -32,7 +32,7 @@ class Thought:
 
     @property
     def keys(self) -> frozenset[str]:
-        """What two messages of one group must not share: the second waits for the next group (DECISIONS 18)."""
+        """What two messages of one group must not share: the second waits for the next group."""
         message = self.reading.message
         ids = (message.message_id, self.reading.conversation, *message.references, *message.in_reply_to)
         numbers = [str(check.token.number) for check in self.reading.tokens]
@@ -113,7 +113,7 @@ def _agent_words(thought: Thought, current: Current) -> AgentWords | None:
 
 
 def snapshot(thought: Thought, facts: Sequence[Facts]) -> dict[str, Json]:
-    """The facts a decision rested on, small enough to keep with it (DECISIONS 21)."""
+    """The facts a decision rested on, small enough to keep with it."""
     reading = thought.reading
     tickets = sorted({number for f in facts for number in f.tickets})
     return {

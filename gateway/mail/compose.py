@@ -17,7 +17,7 @@ from gateway.model import Mailbox, Notice, OutMail, Purpose
 from gateway.options import Desk, Keys
 
 REFERENCES_LIMIT = 20
-_DAYS = {Purpose.REPLY: 400, Purpose.CONFIRM: 2}  # DECISIONS of the architecture: answers may come a year later
+_DAYS = {Purpose.REPLY: 400, Purpose.CONFIRM: 2}  # answers may come a year later
 _DAYS_ELSE = 30
 
 _REPLY = re.compile(

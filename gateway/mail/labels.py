@@ -1,4 +1,4 @@
-"""Names of attachments: labels to show, never file paths (RELIABILITY: path traversal, control and bidi tricks)."""
+"""Names of attachments: labels to show, never file paths (path traversal, control and bidi tricks)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Jinja2 on a meter: a template may do much, but not for long and not at length (DECISIONS: fuel and a cap).
+"""Jinja2 on a meter: a template may do much, but not for long and not at length (fuel and a cap).
 
 Three budgets a run: steps (loop turns, macro calls, blocks, items walked), characters (put out, joined, captured),
 and at the end the size of the whole. What is not metered is not there: methods but a few, filters but those below,

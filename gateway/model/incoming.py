@@ -149,7 +149,7 @@ class Message:
     html: str  # the HTML as sent, "" if none; at most 1 MiB
     attachments: tuple[Attachment, ...]
     report: DeliveryReport | None
-    digest: str  # hex; DECISIONS 16: originator fields and decoded leaf bodies
+    digest: str  # hex; over originator fields and decoded leaf bodies
     size: int
     defects: tuple[str, ...] = ()
     html_text: str = ""  # what a reader of the HTML sees; `text` is this where there is no text/plain of use

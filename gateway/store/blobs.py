@@ -1,4 +1,4 @@
-"""Octets kept once, by their sha256: compressed, small ones in the database, large ones in files (DECISIONS 24).
+"""Octets kept once, by their sha256: compressed, small ones in the database, large ones in files.
 
 zstd level 1: of a mail of 2 KB and the two that are written about it, zlib makes the same size in 180 µs instead of 45,
 as much as parsing, threading and routing it together. Higher levels take longer for a few per cent less.

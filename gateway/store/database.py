@@ -38,6 +38,17 @@ def folders(url: str) -> set[Path]:
     return set() if is_postgres(url) else {sqlite.database_path(url).parent}
 
 
+def growing_log(url: str) -> int:
+    """Octets of the write-ahead log on this machine; 0 where there is none. It grows without end where nothing of it
+    can be put into the database."""
+    if is_postgres(url):
+        return 0
+    try:
+        return Path(f"{sqlite.database_path(url)}-wal").stat().st_size
+    except OSError:
+        return 0
+
+
 def is_there(url: str) -> bool:
     """Whether there is anything to open: a file, or a schema on a server."""
     return schema_revision(url) is not None if is_postgres(url) else sqlite.database_path(url).exists()

@@ -1,4 +1,4 @@
-"""What can go wrong in the store, in the words its callers act on (RELIABILITY G10–G12: our fault is a 4xx)."""
+"""What can go wrong in the store, in the words its callers act on (our fault is a 4xx)."""
 
 from __future__ import annotations
 

@@ -67,8 +67,8 @@ _SENT_ALL = Query(
 class FactsQuery:
     """What is asked for one message at one door.
 
-    `strict_repeat`: the message has no Message-ID, so it is only a repeat within 24 h from the same `source`
-    (DECISIONS 16). `author` is an address key, "" when unknown.
+    `strict_repeat`: the message has no Message-ID, so it is only a repeat within 24 h from the same `source`.
+    `author` is an address key, "" when unknown.
     """
 
     intake_id: int

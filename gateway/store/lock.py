@@ -1,4 +1,4 @@
-"""One daemon on one SQLite file (DECISIONS 1): an flock that dies with its holder."""
+"""One daemon on one SQLite file: an flock that dies with its holder."""
 
 from __future__ import annotations
 

@@ -120,7 +120,7 @@ class Mails:
             self._connection.execute(sa.update(schema.outbox).where(_o.id.in_(ids)).values(told=True))
 
     def _count(self, counted: dict[int, int]) -> None:
-        """The breaker's count, in the transaction that writes the rows (RELIABILITY 4.6)."""
+        """The breaker's count, in the transaction that writes the rows."""
         rows = [{"minute": minute, "mails": mails} for minute, mails in counted.items()]
         upsert(self._connection, schema.tally, _counting, rows)
 

@@ -58,7 +58,7 @@ class Mishap:
 
 def keep(connection: Connection, jobs: Sequence[Kept]) -> list[int]:
     """Intake rows, blobs and ledger rows. A known key gives the id it has; the same key with other octets is other
-    mail (RELIABILITY fault 37) and gets a row of its own."""
+    mail and gets a row of its own."""
     put(connection, [job.packed for job in jobs])
     wanted = [key for job in jobs for key in _keys(job)]
     rows = _BY_KEY.rows(connection, wanted)

@@ -1,4 +1,4 @@
-"""Rulebooks by digest: the last good one starts a daemon, old ones explain old decisions (DECISIONS 4 and 21)."""
+"""Rulebooks by digest: the last good one starts a daemon, old ones explain old decisions."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ _MICROSECOND = timedelta(microseconds=1)
 
 
 def to_micros(instant: datetime) -> int:
-    """Microseconds since 1970 UTC, exact; ValueError for a naive datetime (ECOSYSTEM finding 5)."""
+    """Microseconds since 1970 UTC, exact; ValueError for a naive datetime."""
     if instant.tzinfo is None:
         raise ValueError("a naive datetime is no instant")
     return (instant - _EPOCH) // _MICROSECOND

@@ -1,6 +1,6 @@
 """One writer, self-clocking: what is ready goes into one transaction; while it commits the next group gathers.
 
-No timer, so no latency at low load; one fsync for a whole group at high load (PERFORMANCE, architecture moves 3).
+No timer, so no latency at low load; one fsync for a whole group at high load.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Law 4: the same tickets whatever the order of arrival (DECISIONS 17).
+"""Law 4: the same tickets whatever the order of arrival.
 
 Threads are drawn at random: who wrote, to whom in copy, with which evidence, which references survived. Each is played
 in its written order and in another, whole or in part, in groups and singly, with the clock ticking between. The

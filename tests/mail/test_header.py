@@ -1,4 +1,4 @@
-"""The header writer: what is written is what is read, and nothing else (laws of RELIABILITY F12, F14)."""
+"""The header writer: what is written is what is read, and nothing else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Signed addresses and Message-IDs (RELIABILITY: a token routes, it does not authenticate)."""
+"""Signed addresses and Message-IDs (a token routes, it does not authenticate)."""
 
 from __future__ import annotations
 

@@ -136,7 +136,7 @@ def test_a_digest_has_one_outcome_at_a_door(tmp_path: Path) -> None:
 
 
 def test_without_message_id_a_repeat_is_one_of_24_hours_and_one_source(tmp_path: Path) -> None:
-    """DECISIONS 16."""
+    """Originator fields and decoded leaf bodies make a message what it is."""
     strict: dict[str, Any] = {"digest": "d", "strict_repeat": True, "source": "smtp"}
     with opened(tmp_path) as store:
         ids = [kept(store, f"n{n}") for n in range(4)]

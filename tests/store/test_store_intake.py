@@ -58,7 +58,7 @@ def test_a_key_makes_a_repeat_one_row_in_one_group_and_later(tmp_path: Path) -> 
 
 
 def test_a_key_with_other_octets_is_other_mail(tmp_path: Path) -> None:
-    """RELIABILITY fault 37: nothing is lost because a server gives a UID twice."""
+    """Nothing is lost because a server gives a UID twice."""
     with opened(tmp_path) as store:
         ids = [store.accept(mail(text, "k")).result(10) for text in ("one", "two", "one", "two")]
         assert ids[0] == ids[2] != ids[1] == ids[3]

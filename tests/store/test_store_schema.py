@@ -1,4 +1,4 @@
-"""Schema, migrations, pragmas, the lock (F18, ECOSYSTEM 5, findings 3–5; faults 15, 27, 53)."""
+"""Schema, migrations, pragmas, the lock."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ def test_unsafe_pragmas_are_found_out() -> None:
 
 
 def test_migrations_rebuild_tables_without_losing_children(tmp_path: Path) -> None:
-    """ECOSYSTEM finding 4: SQLite's batch rebuild drops the parent; with foreign keys on its children went too."""
+    """SQLite's batch rebuild drops the parent; with foreign keys on its children went too."""
     versions = tmp_path / "migrations"
     (versions / "versions").mkdir(parents=True)
     for name in ("env.py", "versions/0001_first_schema.py"):
