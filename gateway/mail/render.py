@@ -8,7 +8,7 @@ characters, and what could make much out of little (`*` on text, `**`, `format`,
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from itertools import product
@@ -149,6 +149,7 @@ def compile_templates(files: Mapping[str, str]) -> Templates:
     """
     environment = MeteredEnvironment(files)
     environment.tests["greeting"] = _is_greeting
+    environment.trees = trees = dict[str, nodes.Template]()
     problems: list[str] = []
     compiled: dict[str, Template] = {}
     for name in sorted(files):
@@ -156,10 +157,11 @@ def compile_templates(files: Mapping[str, str]) -> Templates:
         if not found:
             try:
                 compiled[name] = _compile(environment, name, files[name])
-                found = _tree_problems(environment, name, files)
+                found = _tree_problems(trees.pop(name), name, files)
             except Exception as error:  # noqa: BLE001 - e.g. RecursionError of a monstrous expression
                 found = [f"{place(error, name)}: {_what(error)}"]
         problems += found
+    environment.trees = None
     if not problems:
         templates = Templates(
             {
@@ -233,9 +235,8 @@ def _compile(environment: MeteredEnvironment, name: str, source: str) -> Templat
     return environment.get_template(name)
 
 
-def _tree_problems(environment: MeteredEnvironment, name: str, files: Mapping[str, str]) -> list[str]:
+def _tree_problems(tree: nodes.Template, name: str, files: Mapping[str, str]) -> list[str]:
     """What compiles and yet cannot work: parts that are not there, values that are not given."""
-    tree = environment.parse(files[name], name, name)
     problems = []
     for other in meta.find_referenced_templates(tree):
         if other is None or other not in files:
@@ -243,21 +244,32 @@ def _tree_problems(environment: MeteredEnvironment, name: str, files: Mapping[st
     match = _FILE.fullmatch(name)
     if match is not None:
         names = KINDS[match["kind"]].names
-        unknown = meta.find_undeclared_variables(tree) - names - _made_here(tree)
+        strange = _strange(tree, names)
+        unknown = meta.find_undeclared_variables(tree) if strange else ()  # which costs as much as compiling
         problems += [
             f"{name}:{node.lineno}: no value {node.name!r} for {match['kind']}, {_instead(node.name, names)}"
-            for node in tree.find_all(nodes.Name)
-            if node.ctx == "load" and node.name in unknown
+            for node in strange
+            if node.name in unknown
         ]
     return problems
 
 
-def _made_here(tree: nodes.Template) -> set[str]:
-    """Names a template gives itself; what Jinja2 calls undeclared includes top-level imports used in blocks."""
-    made = {node.name for node in tree.find_all(nodes.Macro)} | {node.target for node in tree.find_all(nodes.Import)}
-    for node in tree.find_all(nodes.FromImport):
-        made |= {name if isinstance(name, str) else name[1] for name in node.names}
-    return made | {node.name for node in tree.find_all(nodes.Name) if node.ctx == "store"}
+def _strange(tree: nodes.Template, names: Collection[str]) -> list[nodes.Name]:
+    """Where names are used that are neither given nor of the template's own making. What Jinja2 calls undeclared
+    includes top-level imports used in blocks."""
+    used: list[nodes.Name] = []
+    known = set(names)
+    for node in tree.find_all((nodes.Name, nodes.Macro, nodes.Import, nodes.FromImport)):
+        match node:
+            case nodes.Name(ctx="load"):
+                used.append(node)
+            case nodes.Macro() | nodes.Name(ctx="store"):
+                known.add(node.name)
+            case nodes.Import():
+                known.add(node.target)
+            case nodes.FromImport():
+                known |= {one if isinstance(one, str) else one[1] for one in node.names}
+    return [node for node in used if node.name not in known]
 
 
 def _instead(wrong: str, right: Iterable[str]) -> str:

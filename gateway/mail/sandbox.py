@@ -278,6 +278,7 @@ class MeteredEnvironment(ImmutableSandboxedEnvironment):
             finalize=_finalize,
         )
         self.globals = {"range": _range}
+        self.trees: dict[str, nodes.Template] | None = None  # a dictionary is given the tree of what is compiled
         own: dict[str, Any] = {
             _BURN: _burn,
             _WALK: _walk,
@@ -286,6 +287,13 @@ class MeteredEnvironment(ImmutableSandboxedEnvironment):
             "breaks": _breaks,
         }
         self.filters = {**{name: FILTERS[name] for name in _KEPT_FILTERS}, **own}
+
+    def _generate(
+        self, source: nodes.Template, name: str | None, filename: str | None, defer_init: bool = False
+    ) -> str:
+        if name is not None and self.trees is not None:
+            self.trees[name] = source
+        return super()._generate(source, name, filename, defer_init)
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         """As Jinja2's, which tries what text does not have and asks much of what it has."""
