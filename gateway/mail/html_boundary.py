@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import NamedTuple
 
 from gateway.mail.quoting import is_blank, is_quoted
@@ -45,8 +46,11 @@ def _marks(lines: Sequence[str], regions: Sequence[Region]) -> Marks:
     older = [one for one in regions if one.kind in _OLDER and (one.kind != "rest" or _is_header(lines, one.first))]
     first = older[0] if older else None
     quoted: list[tuple[int, int]] = []
+    marked = _quotes_before(lines) if any(one.kind == "container" for one in older) else []
     for one in older:
-        whole = one.kind == "quote" or (one.kind == "container" and not _has_quotes(lines, one))
+        whole = one.kind == "quote" or (
+            one.kind == "container" and marked[min(one.end, len(lines))] == marked[min(one.first, len(lines))]
+        )
         if whole and (not quoted or one.first >= quoted[-1][1]):
             quoted.append((one.first, one.end))
     signed = [one for one in regions if one.kind == "signature" and (first is None or one.first < first.first)]
@@ -61,8 +65,9 @@ def _is_header(lines: Sequence[str], first: int) -> bool:
     return any(":" in line[:40] or "：" in line[:40] for line in lines[first : first + 3])
 
 
-def _has_quotes(lines: Sequence[str], region: Region) -> bool:
-    return any(is_quoted(line) for line in lines[region.first : region.end])
+def _quotes_before(lines: Sequence[str]) -> list[int]:
+    """How many quoted lines stand before each line, and in all: containers can stand in each other, a thousand deep."""
+    return [0, *accumulate(map(is_quoted, lines))]
 
 
 def _mapped(marks: Marks, shown: Sequence[str], lines: Sequence[str]) -> Marks:

@@ -236,7 +236,7 @@ def _is_hidden(style: str) -> bool:
 
 def _is_tight(classes: str, style: str) -> bool:
     """Word's paragraphs, and those of others that say so, have no space between them."""
-    if classes[:3].lower() == "mso":
+    if classes[:5].lower().removeprefix("x_").startswith("mso"):  # "x_": quoted by Outlook on the web
         return "margin" not in style or _NO_MARGIN.search(style) is not None or "margin-bottom:" not in style
     return bool(style) and _NO_MARGIN.search(style) is not None and _NO_TOP.search(style) is not None
 

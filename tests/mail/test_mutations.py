@@ -38,3 +38,9 @@ def test_a_sample_of_broken_mails() -> None:
             read_one(mails.mail(number))
         except Exception as fault:
             raise AssertionError(f"mail {number}: {type(fault).__name__}: {fault}") from fault
+
+
+def test_containers_in_containers() -> None:
+    """Found by the fuzzer: each container looked through the lines of all those inside it."""
+    inner = b'<div class="gmail_quote"><div class="gmail_extra">' * 1000 + b"x<br>" * 20_000
+    read_one(b"From: a@b.example\nIn-Reply-To: <1@b.example>\nContent-Type: text/html\n\n<p>yes</p>" + inner)
