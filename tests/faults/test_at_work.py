@@ -40,3 +40,13 @@ def test_a_disk_that_cannot_be_written_costs_only_the_note(tmp_path: Path) -> No
     (tmp_path / "nowhere").mkdir()
     note.note([1])
     assert AtWork(tmp_path / "nowhere" / "at-work").left == {1}
+
+
+def test_the_note_holds_the_last_group_whatever_was_longer_before(tmp_path: Path) -> None:
+    path = tmp_path / "at-work"
+    work = AtWork(path)
+    for ids in ([1000000, 2000000, 3000000], [7], [8, 9], ()):
+        work.note(ids)
+        assert AtWork(path).left == frozenset(ids)
+    path.write_bytes(b"\xff not json")
+    assert AtWork(path).left == frozenset()
