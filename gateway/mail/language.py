@@ -22,6 +22,11 @@ _LATIN = re.compile(r"[A-Za-z\u00aa-\u024f\u1e00-\u1eff]")
 _VIETNAMESE = re.compile(r"[ơưƠƯ\u1ea0-\u1ef9]")  # hardly any other language writes these
 _HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff]")
 _KANA = re.compile(r"[\u3041-\u30fa\u30fd-\u30ff]")  # without the dot and the dash that Chinese uses too
+# characters and words that only Japanese has, for what is written without kana: 見積依頼
+_JAPANESE = re.compile(
+    r"[頼変込働畑円済図対応価発売読続駅観権実総検験県両広労拝払択黒単戻収処仮伝悪囲営栄衛駆圧縄様桜掲庁弐辺]"
+    r"|見積|請求書|納期|御社|弊社|予約|不具合|問合|返品|取扱|宛先|株式会社"
+)
 _HANGUL = re.compile(r"[\u1100-\u11ff\uac00-\ud7a3]")
 _ASCII = bytes(range(128))
 _NO_PLAIN_LETTER = bytes(octet for octet in range(256) if not (octet < 128 and chr(octet).isalpha()))
@@ -51,7 +56,7 @@ def guess(text: str) -> str:
     if kana + hangul > 1 and (kana * 10 > han or hangul * 3 > latin):
         return ""
     if (han >= 2 and han * _HAN_WORTH >= latin) or (han >= _SENTENCE and han * _BESIDE >= latin):
-        return "zh"
+        return "" if len(_JAPANESE.findall(sample)) * _SENTENCE >= han else "zh"
     if latin * 2 < letters or latin < 2:
         return ""
     if marked and marked * 40 >= latin:

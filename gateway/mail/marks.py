@@ -22,7 +22,7 @@ _NO_REPLY = re.compile(
     r"|nicht-?antworten|niet-?beantwoorden|nie-?odpowiadaj|svara-?inte|yanitlamayin|dontreply)(?:$|[._+-])"
 )
 _MAILER = re.compile(
-    r"(?:mailer[._-]?daemon|mail[._-]?daemon|postmaster|mdaemon|microsoftexchange[0-9a-f]*"
+    r"(?:mailer[._-]?daemon|mail[._-]?daemon|post[._-]?master|mdaemon|microsoftexchange[0-9a-f]*"
     r"|mail[._-]delivery[._-](?:sub)?system)(?:$|[+])"
 )
 _MACHINE = re.compile(
@@ -31,7 +31,8 @@ _MACHINE = re.compile(
 )
 _MAILER_NAME = re.compile(  # of a name in lower case
     r"mail(?:er)?[ ._-]?(?:delivery|daemon|system|service|administrator|admin\b|server|gateway|router)"
-    r"|delivery[ ._-](?:sub)?system|post\s?master|post\s?office|system[ ._-]admin|system attendant|internet mail"
+    r"|delivery[ ._-](?:sub)?system|post[ ._-]?master|post[ ._-]?office|system[ ._-]admin"
+    r"|system attendant|internet mail"
     r"|smtp[ ._-]|\bndr\b|anti-?virus|\bimss\b|mailmarshal|mailsweeper|groupwise|courier mail"
     r"|hệ thống (?:thư|mail|email)|系统管理员|邮件系统|邮件管理员|邮件服务|退信|メール配信|메일 시스템"
     r"|почтовая система|sistema de correo|sistema de e-?mail"
