@@ -4,8 +4,9 @@ mailers, QQ, filters. By who sent them, then by what they say.
 People write "mail delivery failed" about their own troubles, and pass bounces on. So words count only
 - from a mailer's address, or at a VERP address of ours: in the subject, or in the text where that names an address or
   a code as well;
-- from a null reverse-path: at the beginning of the subject, or as above;
-- from a sender who calls himself a mailer, or from none at all: in the subject, and the text is telling too;
+- from a null reverse-path: at the beginning of the subject, or where the text is telling;
+- from a sender who calls himself a mailer, or from none at all: at the beginning of the subject and of the text, with
+  codes or the mail that came back, without a greeting and without a question;
 - from anybody: where the text begins as only mail systems begin and a mail is returned, and the subject answers and
   forwards nothing.
 """
@@ -13,17 +14,18 @@ People write "mail delivery failed" about their own troubles, and pass bounces o
 from __future__ import annotations
 
 import re
+from enum import IntEnum
 
 from gateway.mail.bounce_phrases import DELAY_SUBJECTS, DELAY_WORDS, FAILURE_SUBJECTS, FAILURE_WORDS, OPENINGS
 from gateway.mail.bounce_text import Words, read_words
-from gateway.mail.folding import plain
+from gateway.mail.folding import phrases, plain
 from gateway.mail.marks import Marks
 from gateway.mail.reply import is_forward, is_reply
 from gateway.model import MailKind, Message
 
 _OPENING = 3000  # characters
 _FIRST = 120
-_AT_ONCE = 80
+_SHORT = 200
 _LETTERS, _SAME = 8, 3  # so many are folded, and so many of them compared, before all is
 _FIRST_LETTERS = frozenset(phrase[:_SAME] for phrase in OPENINGS)
 _WORDS = (*FAILURE_WORDS, *DELAY_WORDS)
@@ -39,10 +41,10 @@ def delivery_failure(message: Message, marks: Marks) -> tuple[MailKind, str] | N
     if marks.replied and not marks.mailer and not marks.failed_recipients:
         return None  # a vacation answer goes to the reverse-path too (RFC 3834 §4)
     subject = _DECORATION.sub("", marks.subject)
-    source, sure = _source(marks)
+    source, trust = _source(marks)
     if not source:
         return _by_itself(message, subject)
-    case = _Case(message, subject, sure)
+    case = _Case(message, subject, trust)
     if marks.failed_recipients:
         return (MailKind.DELAY if case.delayed else MailKind.BOUNCE), f"{source}, and X-Failed-Recipients"
     where = case.failure
@@ -52,24 +54,32 @@ def delivery_failure(message: Message, marks: Marks) -> tuple[MailKind, str] | N
     return kind, f"{source}, and the {where} speaks of {'delay' if kind is MailKind.DELAY else 'failure'}"
 
 
-def _source(marks: Marks) -> tuple[str, bool]:
-    """Who may speak of failures, and whether that alone is half the proof."""
+class _Trust(IntEnum):
+    """How much of the proof is who sent it."""
+
+    NAME = 0  # a name that anybody may give himself
+    NULL = 1  # the null reverse-path: web forms use it as well
+    MAILER = 2
+
+
+def _source(marks: Marks) -> tuple[str, _Trust]:
+    """Who may speak of failures, "" for nobody."""
     if marks.mailer:
-        return "a mailer's address", True
+        return "a mailer's address", _Trust.MAILER
     if marks.bounce_recipient:
-        return "to our bounce address", True
+        return "to our bounce address", _Trust.MAILER
     if marks.null_sender:
-        return "null reverse-path", True
+        return "null reverse-path", _Trust.NULL
     if marks.mailer_name:
-        return f"sender {marks.mailer_name!r}", False
-    return ("no From address", False) if marks.no_sender else ("", False)
+        return f"sender {marks.mailer_name!r}", _Trust.NAME
+    return ("no From address" if marks.no_sender else ""), _Trust.NAME
 
 
 class _Case:
     """The subject and the opening of one mail, read no further than needed."""
 
-    def __init__(self, message: Message, subject: str, sure: bool) -> None:
-        self._message, self._subject, self._sure = message, subject, sure
+    def __init__(self, message: Message, subject: str, trust: _Trust) -> None:
+        self._message, self._subject, self._trust = message, subject, trust
         self._opening: str | None = None
 
     @property
@@ -89,20 +99,49 @@ class _Case:
     @property
     def failure(self) -> str:
         """Where it says so: "subject", "text", or "" for nowhere."""
-        found = _FAILURES.search(self._subject)
-        late = any(words in self._subject for words in DELAY_SUBJECTS)
-        if self._sure and (late or found):
+        first = _FAILURES.match(self._subject) is not None or self._subject.startswith(DELAY_SUBJECTS)
+        if self._trust is _Trust.NAME:
+            return "subject" if first and self._is_report else ""
+        told = first or _FAILURES.search(self._subject) or any(words in self._subject for words in DELAY_SUBJECTS)
+        if (told and self._trust is _Trust.MAILER) or first:
             return "subject"
-        if found or late or _SAID.search(self.opening) or any(words in self.opening for words in _WORDS):
+        if told or _SAID.search(self.opening) or any(words in self.opening for words in _WORDS):
             words = read_words(self._message)
-            telling = words.telling if found or late else _named(words) or self._at_once
-            return ("subject" if found or late else "text") if telling else ""
+            telling = (words.telling if told else _named(words)) or self._at_once
+            return ("subject" if told else "text") if telling else ""
         return ""
 
     @property
+    def _is_report(self) -> bool:
+        """The text reports a failure at once, greets nobody, asks nothing, and has codes or the mail that came back."""
+        if "?" in self.opening[:_SHORT] or self.opening.startswith(_GREETINGS):
+            return False
+        says = self.opening.startswith(OPENINGS) or any(words in self.opening[:_SHORT] for words in FAILURE_WORDS)
+        return says and _named(read_words(self._message))
+
+    @property
     def _at_once(self) -> bool:
-        """It begins with the failure; a person greets first."""
-        return self.opening.startswith(OPENINGS) or any(words in self.opening[:_AT_ONCE] for words in FAILURE_WORDS)
+        """It begins with the failure; a person greets first, and a form with a name."""
+        if self.opening.startswith(OPENINGS):
+            return True
+        if self.opening.startswith(_GREETINGS):
+            return False
+        line = plain(self._message.text[:_OPENING].lstrip().partition("\n")[0])
+        if self._trust is not _Trust.MAILER and "@" not in line:
+            return False
+        return any(words in line[:_SHORT] for words in FAILURE_WORDS)
+
+
+_GREETINGS = phrases(
+    """
+    hello | hi | hey | dear | good morning | good afternoon | chào | xin chào | kính | thưa | anh | chị | em | shop |
+    您好 | 你好 | 尊敬的 | 亲爱的 | お世話 | こんにちは | 안녕 | hallo | guten | sehr geehrte | liebe |
+    bonjour | hola | buenos |
+    buenas | olá | bom dia | boa tarde | buongiorno | salve | gentile | здравствуйте | добрый | goedemorgen |
+    beste | geachte |
+    dzień dobry | witam | szanowni | hej | god morgon | merhaba | sayın
+    """
+)
 
 
 def _named(words: Words) -> bool:
@@ -120,5 +159,5 @@ def _by_itself(message: Message, subject: str) -> tuple[MailKind, str] | None:
     told = _FAILURES.match(subject) is not None or subject.startswith(DELAY_SUBJECTS)
     if not (words.copied or (told and _named(words))):
         return None
-    kind = MailKind.DELAY if _Case(message, subject, False).delayed else MailKind.BOUNCE
+    kind = MailKind.DELAY if _Case(message, subject, _Trust.NAME).delayed else MailKind.BOUNCE
     return kind, "the text begins as a mail system's report"

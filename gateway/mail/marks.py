@@ -31,12 +31,13 @@ _MACHINE = re.compile(
 )
 _MAILER_NAME = re.compile(  # of a name in lower case
     r"mail(?:er)?[ ._-]?(?:delivery|daemon|system|service|administrator|admin\b|server|gateway|router)"
-    r"|delivery[ ._-](?:sub)?system|post[ ._-]?master|post[ ._-]?office|system[ ._-]admin"
+    r"|delivery[ ._-](?:sub)?system|post[ ._-]?master|system[ ._-]admin"
     r"|system attendant|internet mail"
     r"|smtp[ ._-]|\bndr\b|anti-?virus|\bimss\b|mailmarshal|mailsweeper|groupwise|courier mail"
     r"|hệ thống (?:thư|mail|email)|系统管理员|邮件系统|邮件管理员|邮件服务|退信|メール配信|메일 시스템"
     r"|почтовая система|sistema de correo|sistema de e-?mail"
 )
+_NAMELESS = re.compile(r"mailer-?daemon|postmaster|mail deliver(?:y|er)? (?:sub)?system")  # `From: <MAILER-DAEMON>`
 _LIST_OWNER = re.compile(r"owner-.*|.*-(?:owner|request)$")
 _ANGLED = re.compile(r"<([^<>]{1,255})>")
 _NUMBER = re.compile(r"-?\d{1,6}(?:\.\d{1,6})?")
@@ -106,7 +107,7 @@ def read_marks(message: Message, envelope: Envelope, own_lists: frozenset[str], 
     return Marks(
         subject=plain(message.subject),
         null_sender=_null_reverse_path(message, envelope),
-        mailer=_MAILER.match(local) is not None,
+        mailer=(_MAILER.match(local) if sender else _NAMELESS.search(message.header("from").lower())) is not None,
         mailer_name=_mailer_name(sender),
         no_sender=sender is None,
         bounce_recipient=Purpose.BOUNCE in purposes,
