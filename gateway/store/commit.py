@@ -68,7 +68,7 @@ def write_commits(connection: Connection, jobs: Sequence[Ready]) -> list[tuple[O
             values = _checked(job.commit)
             view.admit(scope)
         except (Stale, StoreRefused) as error:
-            outcomes.append(error)
+            outcomes.append(error.with_traceback(None))  # it would lead back here, to itself and all octets of the job
             continue
         plan.add(place, job, scope, values)
         outcomes.append(None)

@@ -85,13 +85,17 @@ class GroupCommit:
         self._thread.join()
 
     def _run(self) -> None:
-        more = True
-        while more:
-            group, more = self._gather()
-            live = [job for job in group if job.future.set_running_or_notify_cancel()]
-            if live:
-                self._settle(live)
+        while self._write_one_group():
+            pass
         self._drop_connection()
+
+    def _write_one_group(self) -> bool:
+        """Whether there will be more. Nothing of a group is held while the next one is waited for."""
+        group, more = self._gather()
+        live = [job for job in group if job.future.set_running_or_notify_cancel()]
+        if live:
+            self._settle(live)
+        return more
 
     def _gather(self) -> tuple[list[_Job], bool]:
         group: list[_Job] = []
