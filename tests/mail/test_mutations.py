@@ -33,7 +33,7 @@ def read_one(raw: bytes) -> float:
 def test_a_sample_of_broken_mails() -> None:
     mails = Mutations(Path(__file__).parent.parent / "corpus")
     read_one(b"Subject: warm\n\nGr\xf6\xdfe pr\xfcfen\n")
-    for number in range(500):
+    for number in range(300):
         try:
             read_one(mails.mail(number))
         except Exception as fault:
