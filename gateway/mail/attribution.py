@@ -47,9 +47,12 @@ class Attribution(NamedTuple):
 
 
 def attribution_start(lines: Sequence[str], last: int) -> int | None:
-    """Where the attribution that ends at line `last` begins, else None."""
+    """Where the attribution that ends at line `last` begins, else None. It holds an address, a date or a time."""
     found = find_attribution(lines, last)
-    return None if found is None else found.first
+    if found is None:
+        return None
+    told = found.sure or any("@" in line or _DIGIT.search(line) for line in lines[found.first : last + 1])
+    return found.first if told else None
 
 
 def find_attribution(lines: Sequence[str], last: int, *, closed: bool = True) -> Attribution | None:

@@ -60,7 +60,7 @@ _NAMED = {
 _PREFIXED = ("x_", "m_")  # clients that quote HTML rename its marks: "x_divRplyFwdMsg", "m_-123gmail_quote"
 _PREFIX = re.compile(r"(?:x_|m_-?\d*)+")
 # Word's header block: <div style="border:none;border-top:solid #E1E1E1 1.0pt;padding:3.0pt 0in 0in 0in">, and Foxmail's
-_RULED = re.compile(r"(?i)border-top:\s*solid\s+(?:#e1e1e1|#b5c4df|windowtext)\s+1(?:\.0)?pt;\s*padding:\s*3(?:\.0)?pt")
+_RULED = re.compile(r"(?i)border-top:\s*solid\s+(?:#e1e1e1|#b5c4df)\s+1(?:\.0)?pt;\s*padding:\s*3(?:\.0)?pt")
 _LOOKED_AT = 200
 _MARKED = frozenset(["div", "blockquote", "table", "pre", "p", "hr", "section"])
 

@@ -139,6 +139,12 @@ def test_attachments_alone_are_an_answer(client):
     assert agent_answer(mail, MARK, SECRETS).trouble in ("", "below-the-line")
 
 
+@pytest.mark.parametrize("last", ["As agreed, Minh wrote:", "Dear customer, we wrote:", "Lan viết:"])
+def test_a_last_line_of_the_agent_that_only_sounds_like_a_lead_stays(last):
+    answer = agent_answer(written(f"Xin chào\n\n{last}\n\n{QUOTED}\n"), MARK, SECRETS)
+    assert answer.text == f"Xin chào\n\n{last}"
+
+
 BOTTOM = [
     f"On Mon, Jun 03, 2024 at 02:05:00PM +0700, Support wrote:\n{QUOTED}\n\nHere is the answer.\n",
     f"{QUOTED}\n\nHere is the answer.\n\n-- \nMinh\n",
