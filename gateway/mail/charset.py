@@ -61,6 +61,7 @@ _CJK = frozenset({"gb18030", "cp950", "big5hkscs", "cp949", "cp932", "euc_jp"})
 _TWICE = re.compile(
     rb"\xc3[\x82-\xb4](?:\xc2[\x80-\xbf]|\xc5[\x92\x93\xa0\xa1\xb8\xbd\xbe]|\xc6\x92|\xcb[\x86\x9c]|\xe2[\x80\x82\x84])"
 )
+_WIDE_MARKS = (b"\xff\xfe", b"\xfe\xff")  # byte order marks: no text in another charset begins so
 _NOT_LABEL = re.compile(r"[^a-z0-9]+")
 
 

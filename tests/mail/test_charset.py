@@ -71,6 +71,7 @@ def test_short_text_without_a_label_is_guessed(text: str, codec: str) -> None:
 
 
 WRITTEN = [
+    ("Xin chào".encode("utf-16"), "utf-8", "Xin chào"),
     (b"\x1b$B8+@Q-!\x1b(B", "iso-2022-jp", "見積①"),
     (b"\x1b$B8+@Q\x1b(B", "", "見積"),
     (b"\x1b(I[^\x1b(B", "utf-8", "ﾛﾞ"),
