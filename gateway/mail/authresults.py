@@ -7,8 +7,12 @@ wrote, that is, until the first of:
 - a Received field by a host that has already written one (the true line is above any forged one);
 - any Received field below the border's, which is the first one whose `from` is not itself a listed host.
 Received fields without a `from` clause above all of these are hand-overs inside one host and are passed over.
-Inside that block only fields of exactly a configured authserv-id count, compared without regard to case; a field
-without an authserv-id (Microsoft 365) never does.
+Inside that block only fields of exactly a configured authserv-id count, compared without regard to case.
+
+Microsoft 365 writes no authserv-id, and its hosts have thousands of names. Where `*.outlook.com` is configured as an id,
+every host below that name is one of ours, and the topmost field counts where it has no authserv-id, no other: mail from
+another tenant has one of theirs below it. `X-MS-Exchange-Organization-AuthAs: Internal` (which 365 takes off mail from
+outside) then vouches for an author of the domain that this field names in header.from.
 
 The border host's own Received field counts too where it is a Postfix's and names a login ("Authenticated sender",
 `smtpd_sasl_authenticated_header`): that is `auth=pass` with this login.
@@ -73,9 +77,33 @@ def read_results(value: str) -> Results | None:
 
 def _trusted(block: Iterable[tuple[str, str]], ids: frozenset[str]) -> tuple[Results, ...]:
     """The fields that count, by the rule above."""
-    values = (value for name, value in block if name == "authentication-results")
+    values = [value for name, value in block if name == "authentication-results"]
     fields = (read_results(value) for value in values if _plain_id(value) in ids)
-    return tuple(field for field in fields if field and field.authserv_id.lower() in ids)[:_MOST_FIELDS]
+    named = [field for field in fields if field and field.authserv_id.lower() in ids]
+    return (*named, *_nameless(values, ids))[:_MOST_FIELDS]
+
+
+def _nameless(values: Sequence[str], ids: frozenset[str]) -> tuple[Results, ...]:
+    """The topmost field, where it has no authserv-id and hosts that write none are ours."""
+    if not values or not _any_below(ids):
+        return ()
+    first = read_results(values[0])
+    return (first,) if first and not first.authserv_id else ()
+
+
+@lru_cache(maxsize=16)
+def _any_below(ids: frozenset[str]) -> bool:
+    return any(name.startswith("*.") for name in ids)
+
+
+def _listed(host: str, ids: frozenset[str]) -> bool:
+    """Whether a host is named, or stands below a name with `*.`."""
+    if host in ids or not _any_below(ids):
+        return host in ids
+    below = host.partition(".")[2]
+    while "." in below and f"*.{below}" not in ids:  # `*.com` lists nobody
+        below = below.partition(".")[2]
+    return "." in below
 
 
 @lru_cache(maxsize=16)
@@ -116,6 +144,8 @@ def vouched(headers: Sequence[tuple[str, str]], author: str, authserv_ids: froze
         for result in field.results:
             by_method.setdefault(result.method, []).append(result)
     domain = author.rpartition("@")[2]
+    if _any_below(ids) and _internal(headers, by_method.get("dmarc", ()), domain):
+        return "AuthAs: Internal"
     if _dmarc(by_method.get("dmarc", ()), domain):
         return "dmarc=pass"
     if _dkim(by_method.get("dkim", ()), domain):
@@ -123,6 +153,13 @@ def vouched(headers: Sequence[tuple[str, str]], author: str, authserv_ids: froze
     if _auth(by_method.get("auth", ()), author):
         return "auth=pass"
     return ""
+
+
+def _internal(headers: Iterable[tuple[str, str]], dmarc: Sequence[MethodResult], domain: str) -> bool:
+    """Exchange Online says that an account of the tenant's own wrote it."""
+    said = [value.strip().lower() for name, value in headers if name == "x-ms-exchange-organization-authas"]
+    named = {normal_domain(_address(result.properties.get("header.from", ""))) for result in dmarc}
+    return said == ["internal"] and named == {normal_domain(domain)}
 
 
 def _dmarc(results: Sequence[MethodResult], domain: str) -> bool:
@@ -172,7 +209,7 @@ def _border_block(headers: Iterable[tuple[str, str]], ids: frozenset[str]) -> It
             host = by.group(1).lower().rstrip(".") if by else ""
             if origin is None and not seen:
                 continue
-            if beyond or host not in ids or host in seen:
+            if beyond or not _listed(host, ids) or host in seen:
                 return
             seen.add(host)
             beyond = not _is_ours(origin, ids)
@@ -185,7 +222,8 @@ def _is_ours(origin: re.Match[str] | None, ids: frozenset[str]) -> bool:
     if origin is None:
         return False
     reverse = (origin.group(2) or "").lower()
-    return origin.group(1).lower() in ids and (not reverse or not reverse.strip("0123456789.:") or reverse in ids)
+    is_number = ":" in reverse or not reverse.strip("0123456789.")
+    return _listed(origin.group(1).lower(), ids) and (is_number or _listed(reverse, ids))
 
 
 def _method(words: list[str]) -> MethodResult | None:

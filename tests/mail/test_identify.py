@@ -131,6 +131,48 @@ def test_only_the_block_of_the_border_host_counts(headers, ids, expected):
     assert level(*headers, ids=ids) is expected
 
 
+OFFICE = frozenset({"*.outlook.com"})
+INSIDE = (
+    "Received",
+    "from SG2APC01FT038.eop.prod.protection.outlook.com (2603:10c6::1) by SG2PR01CA0123.apc.prod.outlook.com with SMTP",
+)
+EDGE = (
+    "Received",
+    "from out.khach.example (192.0.2.7) by SG2APC01FT038.mail.protection.outlook.com (10.13.36.1) with X",
+)
+SAID = results(
+    "spf=pass (sender IP is 192.0.2.7)\r\n smtp.mailfrom=khach.example; dkim=pass (signature was verified)\r\n"
+    " header.d=khach.example;dmarc=pass action=none\r\n header.from=khach.example;compauth=pass reason=100"
+)
+FAILED = results("spf=fail smtp.mailfrom=khach.example; dkim=none; dmarc=fail action=none header.from=khach.example")
+NONE = results("dkim=none (message not signed)\r\n header.d=none;dmarc=none action=none\r\n header.from=khach.example;")
+OURS = ("X-MS-Exchange-Organization-AuthAs", "Internal")
+ELSE = ("X-MS-Exchange-Organization-AuthAs", "Anonymous")
+
+
+@pytest.mark.parametrize(
+    ("headers", "ids", "expected"),
+    [
+        ((INSIDE, SAID, EDGE, FAR), OFFICE, Evidence.E1),
+        ((INSIDE, SAID, EDGE, NONE, FAR), OFFICE, Evidence.E1),  # the other tenant's, below
+        ((INSIDE, FAILED, EDGE, SAID), OFFICE, Evidence.E0),  # forged before it reached us
+        ((INSIDE, SAID, EDGE), IDS, Evidence.E0),
+        ((INSIDE, SAID, EDGE), frozenset({"outlook.com"}), Evidence.E0),
+        ((INSIDE, SAID, EDGE), frozenset({"*.look.com"}), Evidence.E0),
+        ((EDGE, FAR, SAID), OFFICE, Evidence.E0),
+        ((INSIDE, SAID, EDGE), frozenset({"*.com"}), Evidence.E0),
+        ((INSIDE, NONE, OURS), OFFICE, Evidence.E1),  # a colleague in the same tenant
+        ((INSIDE, NONE, ELSE), OFFICE, Evidence.E0),
+        ((INSIDE, NONE, OURS, ELSE), OFFICE, Evidence.E0),
+        ((INSIDE, OURS), OFFICE, Evidence.E0),
+        ((INSIDE, results("dmarc=none header.from=other.example"), OURS), OFFICE, Evidence.E0),
+        ((HOP, NONE, OURS), IDS, Evidence.E0),
+    ],
+)
+def test_microsoft_365_without_an_authserv_id(headers, ids, expected):
+    assert level(*headers, ids=ids) is expected
+
+
 def test_headers_count_only_where_the_envelope_says_so():
     assert level(PASS, HOP, env=envelope(vouched=False)) is Evidence.E0
 
