@@ -9,7 +9,7 @@ wrote, that is, until the first of:
 Received fields without a `from` clause above all of these are hand-overs inside one host and are passed over.
 Inside that block only fields of exactly a configured authserv-id count, compared without regard to case.
 
-Microsoft 365 writes no authserv-id, and its hosts have thousands of names. Where `*.outlook.com` is configured as an id,
+Microsoft 365 writes no authserv-id, and its hosts have thousands of names. Where `*.outlook.com` is configured as one,
 every host below that name is one of ours, and the topmost field counts where it has no authserv-id, no other: mail from
 another tenant has one of theirs below it. `X-MS-Exchange-Organization-AuthAs: Internal` (which 365 takes off mail from
 outside) then vouches for an author of the domain that this field names in header.from.
