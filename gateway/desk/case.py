@@ -50,6 +50,7 @@ class Case:
     facts: Mapping[str, Facts]
     now: datetime
     agent: AgentWords | None = None  # given when the author is an agent or manager
+    next_number: int = 0  # of the next ticket, where mails before it in its group have taken some
     worked_out: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)  # of it at a door, once
 
     @property

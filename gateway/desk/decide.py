@@ -31,7 +31,7 @@ def doors_of(rulebook: Rulebook, recipients: Sequence[str], fallback: str) -> tu
 def decide(case: Case, context: DeskContext) -> Decision:
     """All outcomes, changes and notices of one message."""
     facts = case.facts[case.doors[0]]
-    draft = Draft(next_number=max(f.next_number for f in case.facts.values()))
+    draft = Draft(next_number=case.next_number or max(f.next_number for f in case.facts.values()))
     once = _once(case, context, facts)
     if all(_seen(case, door) for door in case.doors) or (once is not None and _seen_anywhere(case)):
         for door in case.doors:

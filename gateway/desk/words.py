@@ -211,17 +211,15 @@ class Lexicon:
         early = _UNSPACED.search(text, 0, 400) is not None  # then its pieces are lines: normalise all of it at once
         if early:
             text = normal(text)
-        pieces = text.replace("\n", " \n ").split(" ")
         kept = _tokens_of_normal if early else _tokens
-        running = list(chain.from_iterable(map(kept.__getitem__, pieces)))
-        present = set(running)
+        words = list(chain.from_iterable(map(kept.__getitem__, text.split())))
+        present = set(words)
         if self._unspaced and (early or _UNSPACED.search("".join(present))):
             self._find_unspaced(_joined(text if early else normal(text)), hits)
         if self._prefixes:
             self._find_prefixes(present, hits)
         bare_too = language not in ("en", "zh")
-        words = [word for word in running if word != "\n"]
-        writing = _Writing(running, words)
+        writing = _Writing(text, kept, words)
         if left := self._candidates(present, bare_too, hits):
             places = writing.places(left)
             hits.update(phrase.number for phrase in left if writing.has(phrase, places))
@@ -292,9 +290,9 @@ class _Writing:
     SHORT = 5  # a line of fewer words (a name, a greeting) is judged by what stands around it
     AROUND = 12
 
-    def __init__(self, running: list[str], words: list[str]) -> None:
-        self.running = running
-        self.words = words  # without the line breaks
+    def __init__(self, text: str, kept: _Kept[tuple[str, ...]], words: list[str]) -> None:
+        self._text, self._kept = text, kept
+        self.words = words
 
     def places(self, wanted: Iterable[_Phrase]) -> dict[str, list[int]]:
         """Where the words stand by which these phrases are looked up."""
@@ -319,7 +317,8 @@ class _Writing:
         """For each word the bounds of its line or sentence."""
         lines: list[tuple[int, int]] = []
         start = place = 0
-        for word in self.running:
+        pieces = self._text.replace("\n", " \n ").split(" ")
+        for word in chain.from_iterable(map(self._kept.__getitem__, pieces)):
             place += word != "\n"
             if word in _LINE_ENDS and place > start:
                 lines += [(start, place)] * (place - start)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from gateway.desk.case import AgentWords, Case
@@ -91,11 +91,9 @@ def decide_thought(
 
 def case_of(thought: Thought, facts: Sequence[Facts], current: Current, now: datetime, next_number: int) -> Case:
     """What is decided upon."""
-    known = {
-        door: f if f.next_number == next_number else replace(f, next_number=next_number)
-        for door, f in zip(thought.doors, facts, strict=True)
-    }
-    return Case(thought.intake, thought.reading, thought.doors, known, now, _agent_words(thought, current))
+    known = dict(zip(thought.doors, facts, strict=True))
+    agent = _agent_words(thought, current)
+    return Case(thought.intake, thought.reading, thought.doors, known, now, agent, next_number)
 
 
 def _agent_words(thought: Thought, current: Current) -> AgentWords | None:

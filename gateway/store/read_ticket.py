@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -56,8 +55,8 @@ def ticket_facts(connection: Connection, numbers: Collection[int]) -> dict[int, 
         thread.setdefault(row.ticket, []).append(row.message_id)
     recent = _by_ticket(_RECENT.rows(connection, found))
     return {
-        row.number: replace(
-            _facts(row),
+        row.number: _facts(
+            row,
             participants=tuple(people.get(row.number, ())),
             acknowledged=tuple(told.get(row.number, ())),
             thread_ids=tuple(thread.get(row.number, ())),
@@ -67,7 +66,7 @@ def ticket_facts(connection: Connection, numbers: Collection[int]) -> dict[int, 
     }
 
 
-def _facts(row: Row[Any]) -> TicketFacts:
+def _facts(row: Row[Any], **beside: Any) -> TicketFacts:
     return TicketFacts(
         number=row.number,
         version=row.version,
@@ -81,7 +80,6 @@ def _facts(row: Row[Any]) -> TicketFacts:
         closed_at=row.closed_at,
         assignee=row.assignee,
         answered=row.answered,
-        participants=(),
         first=first_of(row.first),
         department_fixed=row.department_fixed,
         merged_into=row.merged_into,
@@ -90,6 +88,7 @@ def _facts(row: Row[Any]) -> TicketFacts:
         flood=row.flood,
         survey=row.survey,
         tags=tuple(row.tags),
+        **beside,
     )
 
 

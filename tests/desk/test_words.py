@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.desk.words import _MOST_KEPT, Lexicon, _Kept, _normal_tokens, _Phrase, normal, tokens
+from gateway.desk.words import _MOST_KEPT, Lexicon, _Kept, _normal_tokens, _Phrase, _tokens, _Writing, normal, tokens
 
 
 def holds(phrase: str, text: str, language: str = "", exact: bool = False) -> bool:
@@ -199,6 +199,17 @@ def test_what_is_kept_of_a_piece_is_what_its_normal_form_gives(piece: str) -> No
     """Pieces of ASCII alone take a shorter way."""
     assert tokens(piece) == _normal_tokens(normal(piece))
     assert tokens(piece) == tokens(piece)
+
+
+@given(
+    st.lists(st.sampled_from(["hàng", "Đơn", "a.b", "12", " ", "\n", "\r\n", "\t", "\u00a0", "\u3000", "…", "e\u0301"]))
+)
+def test_words_are_the_same_with_line_breaks_and_without(pieces: list[str]) -> None:
+    text = "".join(pieces)
+    words = [word for piece in text.split() for word in tokens(piece)]
+    running = [word for piece in text.replace("\n", " \n ").split(" ") for word in tokens(piece)]
+    assert words == [word for word in running if word != "\n"]
+    assert len(_Writing(text, _tokens, words).lines) == len(words)
 
 
 def test_what_is_kept_of_words_has_a_bound() -> None:
