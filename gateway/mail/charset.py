@@ -104,6 +104,8 @@ def decode(octets: bytes, declared: str) -> tuple[str, int]:
     """
     if octets[:3] == b"\xef\xbb\xbf":
         octets = octets[3:]
+    if octets[:2] in _WIDE_MARKS and (wide := _strict(octets, ("utf-16",))) is not None:
+        return wide
     codecs = _codecs(declared) if declared else ()
     if seven_bit(declared):
         text = _strict(octets, codecs) or _by_escapes(octets) or _damaged(octets, codecs[:1], 10)
