@@ -83,7 +83,8 @@ FAILURE_WORDS = phrases(
     no such mailbox | no mailbox here | does not exist | doesn't exist | doesn't have a | does not have a |
     not listed in | not available on this system | no longer available | no longer valid | no longer active |
     account is disabled | account has been disabled | mailbox disabled | mailbox full | mailbox is full |
-    mailbox unavailable | quota exceeded | over quota | exceeded quota | exceeded the quota | exceeds the quota | mailbox exceeds |
+    mailbox unavailable | quota exceeded | over quota | exceeded quota | exceeded the quota |
+    exceeds the quota | mailbox exceeds |
     storage allocation | permanent error | permanent failure | permanent fatal error | fatal error |
     this is the qmail-send program | has been rejected | was rejected | message rejected |
     recipient address rejected |
@@ -170,7 +171,8 @@ DELAY_WORDS = phrases(
 SOFT_WORDS = phrases(
     """
     mailbox full | mailbox is full | mail box full | full mailbox | over quota | quota exceeded | exceeded quota |
-    exceeded the quota | exceeds quota | mailbox exceeds | quota limit | storage allocation | insufficient storage | disk quota |
+    exceeded the quota | exceeds quota | mailbox exceeds | quota limit | storage allocation |
+    insufficient storage | disk quota |
     exceeded storage | mailbox size limit | try again later | temporarily | greylist |
     connection timed out | deferred: |
     hộp thư đầy | hộp thư đã đầy | hộp thư của người nhận đã đầy | đầy dung lượng | vượt quá dung lượng | tạm thời |
