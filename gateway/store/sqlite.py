@@ -109,13 +109,13 @@ def database_path(url: str) -> Path:
 
 def writer_engine(path: Path) -> Engine:
     """One connection. Its transactions take the write lock at BEGIN, so no read in them can go stale."""
-    return _engine(path, begin="BEGIN IMMEDIATE", size=1, cache_kib=32_768)
+    return _engine(path, begin="BEGIN IMMEDIATE", size=1, cache_kib=16_384)
 
 
 def reader_engine(path: Path, *, immutable: bool = False) -> Engine:
     """Snapshot reads that never queue behind the writer. `immutable`: opened with mode=ro."""
     return _engine(
-        path, begin="BEGIN", size=READERS, cache_kib=8_192, query_only=True, mode="ro" if immutable else "rw"
+        path, begin="BEGIN", size=READERS, cache_kib=4_096, query_only=True, mode="ro" if immutable else "rw"
     )
 
 
