@@ -22,7 +22,7 @@ from gateway.store.store import Store, StoreBroken, StoreUnavailable
 
 BATCH = 20  # mails at most
 SHARE = 0.2  # seconds' worth of mails in a batch: the rest is for the other senders
-MARKING = 2  # batches that have gone out and are being marked
+MARKING = 1  # batches of one sender that have gone out and are being marked: so many may go out twice after a fall
 MANY = 1000  # senders
 PAUSE = 0.5  # seconds until an idle sender looks by itself
 LONGEST = 1.0  # seconds after which a batch is cut short and marked: what is sent and not marked goes out twice
@@ -127,15 +127,16 @@ class Sending:
             self._pace.leave()
 
     def _batch(self) -> int:
+        while self._marking and self._marking[0][-1].done():
+            self._settle_mark()
         batch = self._store.claim_outbox(self._most, self._now())
         if not batch:
             return 0
         if len(batch) >= self._most:
             self._bell.ring()  # there may be more
-        known = self._unmarked.of(batch)
-        out = {result.outbox_id for result in known}
-        results, put_off = self._transmitted([mail for mail in batch if mail.id not in out])
-        results = known + results
+        if known := self._unmarked.of(batch):
+            return self._marked_first(batch, known)
+        results, put_off = self._transmitted(batch)
         try:
             if results:
                 self._mark(batch, results)
@@ -146,6 +147,15 @@ class Sending:
             if self._give_up(results[-1].reply):
                 self.tell_failed()
         return len(put_off) + sum(1 for result in results if result.sent is not Sent.TROUBLE)
+
+    def _marked_first(self, batch: Sequence[Outgoing], known: Sequence[SendResult]) -> int:
+        """Some are out and not marked, since the store could not write: before that is done nothing else goes out. The
+        rest of the batch is given back untried."""
+        out = {result.outbox_id for result in known}
+        self._store.unclaim_outbox(mail.id for mail in batch if mail.id not in out)
+        self._mark([mail for mail in batch if mail.id in out], known)
+        self._settle_marks()
+        return len(known)
 
     def _transmitted(self, batch: Sequence[Outgoing]) -> tuple[list[SendResult], dict[int, float]]:
         """(what became of mails, others with the seconds for which they may not go). The rest of the batch is given
@@ -173,7 +183,7 @@ class Sending:
 
     def _begun(self, left: deque[Outgoing], put_off: dict[int, float]) -> Outgoing | None:
         """The next that may go, waited for. None: this sender is to send nothing more now."""
-        while left and self._store.sure_of_claims():
+        while left:
             mail = left.popleft()
             wait = self._pace.begin(mail)
             if wait is None:
@@ -226,12 +236,12 @@ class Sending:
 
     def _mark(self, batch: Sequence[Outgoing], results: Sequence[SendResult]) -> None:
         """Hands the marks to the store. They go into its next group with what else is ready; the next batch goes out
-        meanwhile, but never a third one."""
-        while len(self._marking) >= MARKING:
-            self._settle_mark()
+        meanwhile, but never a third one. None goes out after a mark that is known to have failed."""
         self._unmarked.begin(results)
         future = self._store.mark_sent(results, self._now(), self._retry, self._spread)
         self._marking.append((batch, results, future))
+        while len(self._marking) > MARKING:
+            self._settle_mark()
 
     def _settle_marks(self) -> int:
         """Waits until all that was handed over is marked; of how many batches."""
