@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from weakref import WeakValueDictionary
 
 from gateway.edge.smtp_limits import LoginFailures, peer_key
+from gateway.edge.threads import standing
 
 _REMEMBERED = 10_000  # peers
 
@@ -23,7 +23,7 @@ class Logins:
 
     def __init__(self, verify: Callable[[str, str], bool]) -> None:
         self._verify = verify
-        self._threads = {last: ThreadPoolExecutor(1, f"login-{last}") for last in (True, False, None)}
+        self._threads = {last: standing(1, f"login-{last}") for last in (True, False, None)}
         self._last: OrderedDict[str, bool] = OrderedDict()  # whether a peer's last password was right
         self._failures = LoginFailures()
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()

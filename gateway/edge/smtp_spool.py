@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 from gateway.edge.smtp_data import DataReader, Fault, hops
 from gateway.edge.smtp_limits import Room
+from gateway.edge.threads import standing
 from gateway.model import Spooled
 
 BLOCK = 128 * 1024  # octets of a message that are held in memory
@@ -36,7 +37,7 @@ class Spools:
 
     begin: Callable[[], Spool]
     full: Callable[[], str]
-    threads: Executor = field(default_factory=lambda: ThreadPoolExecutor(2, "smtp-spool"))
+    threads: Executor = field(default_factory=lambda: standing(2, "smtp-spool"))
 
 
 class Incoming:

@@ -20,7 +20,7 @@ from gateway.options import Retry
 from gateway.store.facts import FactsQuery
 from gateway.store.store import Store, StoreBroken, StoreUnavailable
 
-BATCH = 20  # mails at most
+BATCH = 10  # mails at most: twice as many of each sender may go out twice after a death
 SHARE = 0.2  # seconds' worth of mails in a batch: the rest is for the other senders
 MARKING = 1  # batches of one sender that have gone out and are being marked: so many may go out twice after a fall
 MANY = 1000  # senders

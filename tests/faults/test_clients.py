@@ -202,7 +202,7 @@ def test_a_mail_that_ends_the_daemon_does_so_once(gateway: Gateway) -> None:
     where = places(gateway.tickets())
     assert {name: len(where[id_of(name)]) for name in ("deadly", 0, 1, 2)} == {"deadly": 1, 0: 1, 1: 1, 2: 1}
     assert gateway.stop() == 0
-    assert (gateway.state / "at-work").read_text() == "[]"
+    assert (gateway.state / "at-work").read_text().strip() == "[]"
 
 
 def test_a_refused_recipient_is_no_fault(gateway: Gateway) -> None:

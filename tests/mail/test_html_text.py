@@ -110,7 +110,7 @@ HOSTILE = {
 def test_hostile_html_is_linear_and_legible(name: str) -> None:
     began = time.process_time()
     assert "word" in to_text(HOSTILE[name])
-    assert time.process_time() - began < 1.0
+    assert time.process_time() - began < 2.0
 
 
 TAGS = ["<p>", "</p>", "<td>", "<tr>", "</tr>", "<table>", "</table>", "<li>", "<ul>", "</ul>",
