@@ -25,6 +25,7 @@ from bench.processes import Relay
 from bench.records import Job
 from bench.rules import rulebook
 from bench.shim import Syncs
+from gateway.flow.send import BATCH
 from tests.faults.running import eventually
 from tests.flow.desk_under_test import DeskUnderTest
 from tests.flow.test_any_order import OPEN_CAPS
@@ -114,7 +115,7 @@ def test_a_group_costs_the_same_statements_whatever_its_size(tmp_path: Path, mai
             batches += 1
         said = one.taken()
         assert len(said) <= SEND * batches + LOOK, said
-        assert batches <= 1 + 2 * mails // 20
+        assert batches <= 1 + 2 * mails // BATCH
 
 
 def test_a_desk_with_nothing_to_do_hardly_looks(tmp_path: Path) -> None:

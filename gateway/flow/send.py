@@ -20,10 +20,9 @@ from gateway.options import Retry
 from gateway.store.facts import FactsQuery
 from gateway.store.store import Store, StoreBroken, StoreUnavailable
 
-BATCH = 10  # mails at most: twice as many of each sender may go out twice after a death
+BATCH = 10  # mails at most
 SHARE = 0.2  # seconds' worth of mails in a batch: the rest is for the other senders
-MARKING = 1  # batches of one sender that have gone out and are being marked: so many may go out twice after a fall
-MANY = 1000  # senders
+MARKING = 1  # batches of one sender that are being marked: they and the next may go out twice after a death
 PAUSE = 0.5  # seconds until an idle sender looks by itself
 LONGEST = 1.0  # seconds after which a batch is cut short and marked: what is sent and not marked goes out twice
 
@@ -42,7 +41,10 @@ class Bell:
     def ring(self, *, all_of_them: bool = False) -> None:
         with self._changed:
             self.rung += 1
-            self._changed.notify(MANY if all_of_them else 1)
+            if all_of_them:
+                self._changed.notify_all()
+            else:
+                self._changed.notify()
 
     def wait(self, rung: int, seconds: float) -> None:
         """Until it has rung since it had `rung` times, or for so long."""
@@ -64,11 +66,18 @@ class Unmarked:
         with self._lock:
             self._results.update((result.outbox_id, result) for result in results)
 
-    def done(self, results: Iterable[SendResult]) -> None:
-        """These are marked."""
-        with self._lock:
-            for result in results:
-                self._results.pop(result.outbox_id, None)
+    def settle(self, results: Iterable[SendResult], mark: Future[list[int]]) -> None:
+        """Forgets these as soon as the mark is made, whatever their sender is at: what was put off and falls due
+        again is to be tried again."""
+
+        def made(mark: Future[list[int]]) -> None:
+            if mark.cancelled() or mark.exception() is not None:
+                return
+            with self._lock:
+                for result in results:
+                    self._results.pop(result.outbox_id, None)
+
+        mark.add_done_callback(made)
 
     def of(self, batch: Iterable[Outgoing]) -> list[SendResult]:
         """What is known of these mails: their mark has failed, since they are claimed again."""
@@ -99,7 +108,7 @@ class Sending:
         self._told_up_to = 0
         self._bell = bell or Bell()
         self._most = BATCH
-        self._marking: deque[tuple[Sequence[Outgoing], Sequence[SendResult], Future[list[int]]]] = deque()
+        self._marking: deque[Future[list[int]]] = deque()
         self._stopping: Callable[[], bool] = lambda: False
 
     def run(self, stop: threading.Event) -> None:
@@ -127,7 +136,7 @@ class Sending:
             self._pace.leave()
 
     def _batch(self) -> int:
-        while self._marking and self._marking[0][-1].done():
+        while self._marking and self._marking[0].done():
             self._settle_mark()
         batch = self._store.claim_outbox(self._most, self._now())
         if not batch:
@@ -137,9 +146,10 @@ class Sending:
         if known := self._unmarked.of(batch):
             return self._marked_first(batch, known)
         results, put_off = self._transmitted(batch)
+        self._tell(batch, results)
         try:
             if results:
-                self._mark(batch, results)
+                self._mark(results)
         finally:
             self._put_off(put_off)
         if any(result.sent is Sent.TROUBLE for result in results):
@@ -153,7 +163,7 @@ class Sending:
         rest of the batch is given back untried."""
         out = {result.outbox_id for result in known}
         self._store.unclaim_outbox(mail.id for mail in batch if mail.id not in out)
-        self._mark([mail for mail in batch if mail.id in out], known)
+        self._mark(known)
         self._settle_marks()
         return len(known)
 
@@ -234,12 +244,13 @@ class Sending:
                 break
         return failed
 
-    def _mark(self, batch: Sequence[Outgoing], results: Sequence[SendResult]) -> None:
+    def _mark(self, results: Sequence[SendResult]) -> None:
         """Hands the marks to the store. They go into its next group with what else is ready; the next batch goes out
         meanwhile, but never a third one. None goes out after a mark that is known to have failed."""
         self._unmarked.begin(results)
-        future = self._store.mark_sent(results, self._now(), self._retry, self._spread)
-        self._marking.append((batch, results, future))
+        mark = self._store.mark_sent(results, self._now(), self._retry, self._spread)
+        self._unmarked.settle(results, mark)
+        self._marking.append(mark)
         while len(self._marking) > MARKING:
             self._settle_mark()
 
@@ -252,11 +263,7 @@ class Sending:
         return settled
 
     def _settle_mark(self) -> None:
-        batch, results, future = self._marking.popleft()
-        failed = future.result()
-        self._unmarked.done(results)
-        self._tell(batch, results)
-        if failed:
+        if self._marking.popleft().result():
             self.tell_failed()
 
     def _tell(self, batch: Sequence[Outgoing], results: Sequence[SendResult]) -> None:

@@ -347,6 +347,33 @@ def test_two_senders_send_nothing_twice_while_marks_fail(desk: DeskUnderTest, mo
     assert (len(out), set(out.values())) == (due, {1})
 
 
+def test_a_mail_put_off_is_tried_again_though_its_sender_is_held_up_meanwhile(desk: DeskUnderTest) -> None:
+    """The one that put it off may hang in its next mail for minutes, and look at what became of its marks after it."""
+    keep(desk, 1)
+    while desk.desk.step():
+        pass
+    tried: Counter[int] = Counter()
+    shared = send.Unmarked()
+
+    def sender(sent: Sent) -> send.Sending:
+        def transmit(batch: Sequence[Outgoing], _then: Outgoing | None) -> list[SendResult]:
+            tried.update(mail.id for mail in batch)
+            return [SendResult(mail.id, sent, "said") for mail in batch]
+
+        now, retry = (lambda: desk.now), desk.sending._retry
+        return send.Sending(desk.store, transmit, lambda: desk.current, now, retry, lambda: 0, unmarked=shared)
+
+    held_up, other = sender(Sent.LATER), sender(Sent.DELIVERED)
+    due = desk.store.outbox_depth()
+    assert held_up._turn() == due
+    desk.store.mark_sent([], desk.now, desk.sending._retry, lambda: 0).result()  # the marks before it are written
+    desk.now += timedelta(minutes=10)
+    assert other.step() == due
+    assert desk.store.outbox_depth() == 0
+    assert set(tried.values()) == {2}
+    held_up._settle_marks()
+
+
 def _failing_marks(desk: DeskUnderTest, times: int) -> Callable[..., Any]:
     """As the store does it: the mark fails and the claims are let go."""
     original = desk.store.mark_sent

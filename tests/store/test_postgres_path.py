@@ -17,6 +17,7 @@ import pytest
 from bench.letters import DOMAIN, HELP, Letter, Writer, customers_of
 from bench.prepare import DESK, fill
 from bench.rules import AGENT, rulebook
+from gateway.flow.send import BATCH
 from gateway.model import SendResult, Sent
 from gateway.options import Retry
 from gateway.store import schema
@@ -108,7 +109,7 @@ def test_a_group_costs_the_same_statements_whatever_its_size(postgres: Postgres,
             batches += 1
         said = one.heard.statements()
         assert len(said) <= SEND * batches + LOOK, said
-        assert batches <= 1 + 2 * mails // 20
+        assert batches <= 1 + 2 * mails // BATCH
     postgres.give_back(database)
 
 
