@@ -8,7 +8,7 @@ from collections.abc import Callable
 from weakref import WeakValueDictionary
 
 from gateway.edge.smtp_limits import LoginFailures, peer_key
-from gateway.edge.threads import standing
+from gateway.threads import standing
 
 _REMEMBERED = 10_000  # peers
 

@@ -15,8 +15,8 @@ from typing import Protocol
 
 from gateway.edge.smtp_data import DataReader, Fault, hops
 from gateway.edge.smtp_limits import Room
-from gateway.edge.threads import standing
 from gateway.model import Spooled
+from gateway.threads import standing
 
 BLOCK = 128 * 1024  # octets of a message that are held in memory
 HOPS = 50

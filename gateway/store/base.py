@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ from gateway.store.claims import Claims
 from gateway.store.engine import Database
 from gateway.store.errors import StoreUnavailable, store_error
 from gateway.store.writer import GroupCommit, Handler
+from gateway.threads import standing
 
 # the order within one transaction
 HANDLERS: dict[str, Handler] = {
@@ -44,16 +44,6 @@ HANDLERS: dict[str, Handler] = {
 }
 
 
-def _threads(number: int, name: str) -> ThreadPoolExecutor:
-    """Threads that are there from the beginning: later the machine may give no more, and large mail is kept all the
-    same."""
-    pool, all_here = ThreadPoolExecutor(number, name), threading.Barrier(number + 1)
-    for _ in range(number):
-        pool.submit(all_here.wait)
-    all_here.wait()
-    return pool
-
-
 Take = Callable[[Iterable[int]], None]
 
 
@@ -77,7 +67,7 @@ class Parts:
     reading: Claims = field(default_factory=Claims)
     sending: Claims = field(default_factory=Claims)
     at_hand: AtHand = field(default_factory=AtHand)
-    packers: ThreadPoolExecutor = field(default_factory=lambda: _threads(2, "store-pack"))
+    packers: ThreadPoolExecutor = field(default_factory=lambda: standing(2, "store-pack"))
 
     @property
     def readers(self) -> Engine:
