@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from gateway.desk.acknowledge import acknowledge
 from gateway.desk.case import Case, DeskContext, Draft, entry_from
 from gateway.desk.incomplete import incomplete
-from gateway.desk.notice import Writer, agent_notices
+from gateway.desk.notice import Writer, agent_notices, bare_subject
 from gateway.desk.people import OUT, receivers, staff_of, with_named
 from gateway.desk.phrases import hint
 from gateway.desk.place import Place, first_key, newcomer, open_refs, unverified
@@ -271,6 +271,8 @@ def hints_of(case: Case, context: DeskContext, department: Department, found: Pl
     """What an agent should know of this mail beside its text."""
     language = department.staff_language
     hints = []
+    if own := _own_subject(case, context, found):
+        hints.append(hint("subject", language, subject=own))
     if found.related is not None:
         hints.append(hint("related", language, tag=context.tag(found.related)))
     if found.anew is not None:
@@ -284,3 +286,12 @@ def hints_of(case: Case, context: DeskContext, department: Department, found: Pl
     elif found.tickets and unverified(case, found):
         hints.append(hint("unverified", language))
     return hints + incomplete(case, language)
+
+
+def _own_subject(case: Case, context: DeskContext, found: Place) -> str:
+    """The subject of a mail on a ticket that its writer has put there anew, without a reply mark or tag: it may be all
+    that the mail says. Else ""."""
+    subject = " ".join(case.reading.message.subject.split())
+    if not found.tickets or bare_subject(subject, context.desk.prefix) != subject:
+        return ""
+    return "" if bare_subject(found.tickets[0].subject, context.desk.prefix).lower() == subject.lower() else subject

@@ -70,6 +70,11 @@ _HINTS: dict[str, dict[str, str]] = {
         "zh": "客户回复的是工单 [{tag}] 的邮件，但主题和内容是另一件事，因此新开了工单。",
         "en": "The customer answered a mail of [{tag}], but subject and text are another matter: a new ticket.",
     },
+    "subject": {
+        "vi": "Tiêu đề của thư này: {subject}",
+        "zh": "本邮件的主题：{subject}",
+        "en": "Subject of this mail: {subject}",
+    },
     "unreadable": {
         "vi": "Không đọc được toàn bộ thư; thư gốc được đính kèm.",
         "zh": "邮件无法完整读取；原始邮件见附件。",
